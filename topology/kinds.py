@@ -1,0 +1,237 @@
+"""The kinds of element that a site is made of: one frozen dataclass a kind, one CSV file a kind.
+
+The field declarations (:func:`topology.columns.col`) are the single source for reading, checking, writing and ``site schema``.
+Element ids are unique in the whole site and match ``[A-Za-z0-9._-]+``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from topology.columns import col
+
+STATES = ("planned", "reserved", "committed", "installed", "commissioning", "live", "draining", "retired")
+"""Life of a rack in order; ``live``, ``commissioning`` and ``draining`` draw power, planned racks hold nothing."""
+DRAWING = ("commissioning", "live", "draining")
+HOLDING = ("reserved", "committed", "installed", *DRAWING)
+POWER_KINDS = ("utility", "generator", "transformer", "switchboard", "ups", "sts", "pdu", "busway", "breaker")
+SCHEMES = ("2N", "N+1", "catcher", "block", "isolated", "3N/2", "4N/3")
+_FEED_DOC = "power element that its cord {} hangs on"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hall:
+    """A data hall with its air side."""
+
+    id: str = col("name of the hall")
+    air_supply_c: float = col("supply air set-point", unit="c", default=24.0)
+    air_limit_c: float = col("highest allowed supply air temperature", unit="c", default=32.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A row of positions in a hall."""
+
+    id: str = col("name of the row")
+    hall: str = col("hall it stands in", refs=("hall",))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """A place for one rack, with the taps and the coolant connection that come with it."""
+
+    id: str = col("name of the position")
+    row: str = col("row it is in", refs=("row",))
+    place: int = col("number in the row, from the coolant entry on", type="integer", low=1)
+    feed_a: str = col(_FEED_DOC.format("A"), refs=POWER_KINDS)
+    feed_b: str = col(_FEED_DOC.format("B") + "; empty for a single cord", refs=POWER_KINDS, default="")
+    manifold: str = col("row manifold it is connected to; empty for none", refs=("manifold",), default="")
+    max_power_w: float | None = col("largest rack it may take", unit="w", default=None)
+    max_weight_kg: float | None = col("floor load", unit="kg", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rack:
+    """A rack, planned or standing."""
+
+    id: str = col("name of the rack")
+    position: str = col("position it stands on", refs=("position",))
+    sku: str = col("rack SKU", refs=("sku",))
+    state: str = col("where it is in its life", choices=STATES, default="live")
+    live_from: dt.date | None = col("first day of power", type="date", default=None)
+    live_until: dt.date | None = col("last day of power", type="date", default=None)
+    owner: str = col("who asked for it", default="")
+    budget_w: float | None = col("power allocated to it, where it differs from its SKU's", unit="w", default=None)
+    share_a_frac: float = col("share of its load on cord A with both cords alive", unit="frac", default=0.5, high=1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerElement:
+    """A node of the power chain; empty cells come from its model in the catalog."""
+
+    id: str = col("name of the element")
+    kind: str = col("what it is", choices=POWER_KINDS)
+    model: str = col("catalog model", refs=("power_model",), default="")
+    feed: str = col("feed side it belongs to, such as A or B", default="")
+    rating_va: float | None = col("rating", unit="va", default=None, positive=True)
+    rating_w: float | None = col("active power rating", unit="w", default=None, positive=True)
+    rating_a: float | None = col("current rating", unit="a", default=None, positive=True)
+    voltage_v: float | None = col("line-to-line voltage at its output", unit="v", default=None, positive=True)
+    derate_frac: float | None = col("share of the rating that may be used continuously", unit="frac", default=None, positive=True, high=1.0)
+    loss_fixed_w: float | None = col("no-load loss", unit="w", default=None)
+    loss_frac: float | None = col("loss in proportion to output", unit="frac", default=None)
+    loss_quad_per_w: float | None = col("square-law loss", unit="per_w", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerLink:
+    """Parent feeds child; ``transfer`` is the parent that takes over when the normal one is lost."""
+
+    parent: str = col("element that feeds", refs=POWER_KINDS)
+    child: str = col("element that is fed", refs=POWER_KINDS)
+    role: str = col("normal, or transfer for a reserve parent", choices=("normal", "transfer"), default="normal")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loop:
+    """A coolant loop: ``tcs`` between racks and CDUs, ``fws`` between CDUs and plant."""
+
+    id: str = col("name of the loop")
+    kind: str = col("tcs: technology cooling system, fws: facility water system", choices=("tcs", "fws"))
+    coolant: str = col("what flows in it", refs=("coolant",), default="pg25")
+    supply_c: float = col("supply temperature set-point", unit="c")
+    supply_limit_c: float | None = col("highest allowed supply temperature; set-point + 3 K where empty", unit="c", default=None)
+    dp_pa: float = col("differential pressure that its pumps hold at the header", unit="pa", default=100e3, positive=True)
+    flow_limit_kg_s: float | None = col("largest flow its mains carry", unit="kg_s", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cdu:
+    """A coolant distribution unit between a TCS loop and a facility loop, or the hall's air (liquid-to-air unit)."""
+
+    id: str = col("name of the CDU")
+    model: str = col("catalog model", refs=("cdu_model",))
+    loop: str = col("TCS loop it serves", refs=("loop",))
+    fws: str = col("facility loop that takes its heat; empty for a liquid-to-air unit", refs=("loop",), default="")
+    hall: str = col("hall it stands in; a liquid-to-air unit gives its heat to this hall's air", refs=("hall",))
+    feed_a: str = col(_FEED_DOC.format("A"), refs=POWER_KINDS)
+    feed_b: str = col(_FEED_DOC.format("B"), refs=POWER_KINDS, default="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifold:
+    """A row manifold: a ladder of supply and return segments with a rack branch at each place."""
+
+    id: str = col("name of the manifold")
+    loop: str = col("TCS loop that feeds it", refs=("loop",))
+    spacing_m: float = col("pipe length between places, one side", unit="m", default=0.75, positive=True)
+    diameter_m: float = col("inner diameter", unit="m", default=0.1023, positive=True)
+    roughness_m: float = col("wall roughness", unit="m", default=15e-6)
+    lead_m: float = col("pipe length from the loop's header to the first place, one side", unit="m", default=6.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pump:
+    """A pump of its own; a CDU's integrated pumps need no row here."""
+
+    id: str = col("name of the pump")
+    model: str = col("catalog model", refs=("pump_model",))
+    host: str = col("CDU or loop that it drives", refs=("cdu", "loop"))
+    feed_a: str = col(_FEED_DOC.format("A"), refs=POWER_KINDS)
+    feed_b: str = col(_FEED_DOC.format("B"), refs=POWER_KINDS, default="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AirUnit:
+    """A fan wall or CRAH that cools a hall's air with facility water."""
+
+    id: str = col("name of the unit")
+    model: str = col("catalog model", refs=("air_unit_model",))
+    hall: str = col("hall it cools", refs=("hall",))
+    fws: str = col("facility loop that takes its heat", refs=("loop",))
+    feed_a: str = col(_FEED_DOC.format("A"), refs=POWER_KINDS)
+    feed_b: str = col(_FEED_DOC.format("B"), refs=POWER_KINDS, default="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tower:
+    """A cooling tower cell on a facility loop."""
+
+    id: str = col("name of the cell")
+    model: str = col("catalog model", refs=("tower_model",))
+    fws: str = col("facility loop it cools", refs=("loop",))
+    feed_a: str = col(_FEED_DOC.format("A"), refs=POWER_KINDS)
+    feed_b: str = col(_FEED_DOC.format("B"), refs=POWER_KINDS, default="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chiller:
+    """A chiller that trims a facility loop."""
+
+    id: str = col("name of the chiller")
+    model: str = col("catalog model", refs=("chiller_model",))
+    fws: str = col("facility loop it trims", refs=("loop",))
+    feed_a: str = col(_FEED_DOC.format("A"), refs=POWER_KINDS)
+    feed_b: str = col(_FEED_DOC.format("B"), refs=POWER_KINDS, default="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redundancy:
+    """A declared redundancy scheme over elements, checked by ``site check`` and shown by ``site show``."""
+
+    id: str = col("name of the group")
+    scheme: str = col("how it is meant", choices=SCHEMES)
+    members: tuple[str, ...] = col("elements, separated by blanks", type="list", refs=("any",))
+    needed: int = col("how many of them must run", type="integer", low=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommonCause:
+    """Elements that one event takes out together: a contingency beside the single ones."""
+
+    id: str = col("name of the event")
+    members: tuple[str, ...] = col("elements that are lost, separated by blanks", type="list", refs=("any",))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meter:
+    """A power meter that covers several racks: every rack below the elements it names, split by nameplate.
+
+    ``point`` says where in the chain it measures: ``rack_input`` before the rack's own conversion stages.
+    """
+
+    id: str = col("name of the meter")
+    covers: tuple[str, ...] = col("rows, racks or positions, separated by blanks", type="list", refs=("row", "rack", "position"))
+    point: str = col("where it measures", choices=("rack_input",), default="rack_input")
+    note: str = col("why that point", default="")
+
+
+SITE_FILES: Mapping[str, type] = {
+    "halls": Hall, "rows": Row, "positions": Position, "racks": Rack, "power": PowerElement, "power_links": PowerLink,
+    "loops": Loop, "cdus": Cdu, "manifolds": Manifold, "pumps": Pump, "air_units": AirUnit, "towers": Tower,
+    "chillers": Chiller, "redundancy": Redundancy, "common_causes": CommonCause, "meters": Meter,
+}  # fmt: skip
+"""File stem in a site folder to the kind of its rows."""
+
+KIND_NAMES: Mapping[type, str] = {
+    Hall: "hall", Row: "row", Position: "position", Rack: "rack", PowerElement: "power", PowerLink: "power_link",
+    Loop: "loop", Cdu: "cdu", Manifold: "manifold", Pump: "pump", AirUnit: "air_unit", Tower: "tower",
+    Chiller: "chiller", Redundancy: "redundancy", CommonCause: "common_cause", Meter: "meter",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What ``site.toml`` says about the site as a whole; keys are these names, any unit of the same quantity."""
+
+    name: str = col("name of the site")
+    altitude_m: float = col("height above sea level", unit="m", default=0.0, low=-500.0)
+    design_wet_bulb_c: float = col("outdoor wet bulb that the plant must stand", unit="c", default=24.0)
+    design_dry_bulb_c: float = col("outdoor dry bulb that the plant must stand", unit="c", default=35.0)
+    price_usd_j: float = col("price of energy", unit="usd_j", default=0.08 / 3.6e6)
+    growth_frac: float = col("growth of measured load a year, as a fraction", unit="frac", default=0.10, low=-0.9)
+    growth_spread_frac: float = col("standard deviation of that growth", unit="frac", default=0.05)
+    horizon: dt.date | None = col("date that plans look to where none is asked for", type="date", default=None)
+    source: str = col("where the site's figures come from", default="")

@@ -1,0 +1,249 @@
+"""Catalog entries: what a chip, a rack SKU, a CDU or a UPS *is*, apart from where it stands.
+
+Every figure has a source, a date and a confidence (:class:`Provenance`); an estimate says how it was made. A new chip or CDU
+is a TOML entry in ``catalog/`` (built in) or in the ``catalog/`` folder of a site, never code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from topology.columns import col
+
+CONFIDENCE = ("vendor", "measured", "press", "estimate")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Where a figure comes from.
+
+    Attributes:
+        source: paper, standard, datasheet or page.
+        date: when it was published or read, ISO.
+        confidence: one of :data:`CONFIDENCE`.
+        note: how an estimate was made, or which other values are in print.
+    """
+
+    source: str
+    date: str
+    confidence: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """What every catalog entry has: a name, a provenance for the entry, and one for each figure that has its own."""
+
+    name: str
+    provenance: Provenance
+    figures: Mapping[str, Provenance] = field(default_factory=dict)
+
+    def source_of(self, figure: str) -> Provenance:
+        """Provenance of one figure, that of the entry where the figure has none of its own."""
+        return self.figures.get(figure, self.provenance)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chip(Model):
+    """An accelerator or host processor.
+
+    The cold plate (or heat sink) is ``R = r_base + r_flow * q^-r_exponent`` with q the coolant flow of one chip [kg/s]; an
+    air-cooled chip has ``r_air_k_w`` instead.
+    """
+
+    vendor: str = col("who makes it")
+    max_w: float = col("largest sustained power (TDP)", unit="w", positive=True)
+    idle_w: float = col("power at zero utilisation", unit="w")
+    typical_w: float | None = col("typical power in service", unit="w", default=None)
+    exponent: float = col("a in P = idle + (max - idle) u^a", type="number", default=1.0, low=0.1, high=3.0)
+    temp_limit_c: float = col("junction temperature at which it throttles", unit="c", default=87.0)
+    memory_temp_limit_c: float | None = col("memory temperature at which it throttles", unit="c", default=None)
+    coolant_limit_c: float | None = col("highest allowed coolant temperature at the plate's inlet", unit="c", default=None)
+    r_base_k_w: float = col("cold plate resistance at very high flow, junction to coolant inlet", unit="k_w", default=0.0)
+    r_flow: float = col("flow-dependent part of the resistance [K/W (kg/s)^n]", type="number", default=0.0, low=0.0)
+    r_exponent: float = col("n of the flow-dependent part", type="number", default=0.8, low=0.0, high=2.0)
+    r_air_k_w: float | None = col("junction to inlet air resistance of an air-cooled package", unit="k_w", default=None)
+    memory_bytes: float | None = col("memory", unit="bytes", default=None)
+    memory_bytes_s: float | None = col("memory bandwidth", unit="bytes_s", default=None)
+    dense_fp8_flops: float | None = col("dense FP8 rate", unit="flops", default=None)
+    price_usd: float | None = col("price of one", unit="usd", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A group of equal consumers inside a rack; ``count`` of them, each at ``idle + (max - idle) u^a`` [W].
+
+    ``group`` is what a utilisation is given for (``cpu``, ``gpu``, ``other``); a part of group ``fixed`` does not move.
+    ``converted`` is false where the part is fed beside the rack's conversion stages. ``liquid_frac`` is the share of its
+    heat that the liquid takes.
+    """
+
+    name: str = col("name of the part")
+    group: str = col("what its utilisation is called: gpu, cpu, other; fixed: constant", choices=("gpu", "cpu", "other", "fixed"))
+    count: int = col("how many", type="integer", low=1)
+    max_w: float = col("power of one at full utilisation", unit="w")
+    idle_w: float = col("power of one at zero utilisation", unit="w")
+    exponent: float = col("a in P = idle + (max - idle) u^a", type="number", default=1.0, low=0.1, high=3.0)
+    liquid_frac: float = col("share of its heat that goes to liquid", unit="frac", default=0.0, high=1.0)
+    converted: bool = col("whether it is fed through the conversion stages", type="flag", default=True)
+    chip: str = col("chip that this part is, for its temperature", refs=("chip",), default="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """``units`` equal converters in parallel, each with loss ``fixed + frac P + quad P^2`` [W] of its own output P.
+
+    Affine constants in the form ``P_in = (P_out + c) / eta`` become ``fixed = c / eta`` and ``frac = 1/eta - 1``.
+    """
+
+    name: str = col("name of the stage")
+    units: float = col("converters that share the load", type="number", positive=True, low=0.0)
+    fixed_w: float = col("no-load loss of one", unit="w", default=0.0)
+    loss_frac: float = col("loss in proportion to output", unit="frac", default=0.0)
+    loss_quad_per_w: float = col("square-law loss", unit="per_w", default=0.0)
+    liquid_frac: float = col("share of its loss that goes to liquid", unit="frac", default=0.0, high=1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sku(Model):
+    """A rack as it is ordered: parts, conversion stages (from the parts outward), cooling needs and limits."""
+
+    parts: tuple[Part, ...] = field()
+    stages: tuple[Stage, ...] = field(default=())
+    title: str = col("name for people")
+    chip: str = col("its accelerator", refs=("chip",))
+    cooling: str = col("what it needs: air, or liquid (the rest of its heat still goes to air)", choices=("air", "liquid"))
+    nameplate_w: float = col("nameplate power at the rack's input", unit="w", positive=True)
+    allocated_w: float | None = col("power that planners budget for it, where it differs from nameplate", unit="w", default=None)
+    power_factor: float = col("power factor at the input", unit="frac", default=0.98, positive=True, high=1.0)
+    flow_kg_s: float = col("coolant flow at its rating", unit="kg_s", default=0.0)
+    dp_pa: float = col("pressure drop at that flow, quick disconnects included", unit="pa", default=0.0)
+    coolant_limit_c: float | None = col("highest allowed coolant supply temperature", unit="c", default=None)
+    inlet_limit_c: float = col("highest allowed inlet air temperature", unit="c", default=35.0)
+    weight_kg: float = col("loaded weight", unit="kg", default=1000.0)
+    price_usd: float | None = col("price of one rack", unit="usd", default=None)
+
+    @property
+    def accelerators(self) -> int:
+        """How many of its accelerator one rack holds."""
+        return sum(p.count for p in self.parts if p.chip == self.chip)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerModel(Model):
+    """A transformer, UPS, PDU or busway: rating and loss ``fixed + frac P + quad P^2`` [W] of output P."""
+
+    kind: str = col("kind of power element")
+    rating_va: float | None = col("rating", unit="va", default=None)
+    rating_w: float | None = col("active power rating", unit="w", default=None)
+    rating_a: float | None = col("current rating", unit="a", default=None)
+    voltage_v: float | None = col("nominal line-to-line voltage at its output", unit="v", default=None)
+    loss_fixed_w: float = col("no-load loss", unit="w", default=0.0)
+    loss_frac: float = col("loss in proportion to output", unit="frac", default=0.0)
+    loss_quad_per_w: float = col("square-law loss", unit="per_w", default=0.0)
+    derate_frac: float = col("share of the rating that may be used continuously", unit="frac", default=1.0, positive=True, high=1.0)
+    price_usd: float | None = col("price of one", unit="usd", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CduModel(Model):
+    """A coolant distribution unit, described by its rating point; ``sink`` is ``fws`` (liquid to liquid) or ``air``.
+
+    The heat exchanger's UA follows from the rating: duty, approach (TCS supply - cold supply) and both flows.
+    """
+
+    duty_w: float = col("rated heat", unit="w", positive=True)
+    approach_k: float = col("TCS supply minus cold-side supply at the rating", unit="k", positive=True)
+    tcs_flow_kg_s: float = col("rated flow on the IT side", unit="kg_s", positive=True)
+    cold_flow_kg_s: float = col("rated flow of the cold side (water or air)", unit="kg_s", positive=True)
+    tcs_dp_pa: float = col("internal pressure drop on the IT side at rated flow", unit="pa", default=0.0)
+    sink: str = col("what takes the heat", choices=("fws", "air"), default="fws")
+    ua_exponent_tcs: float = col("n of UA ~ flow^n, IT side", type="number", default=0.8, low=0.0, high=1.0)
+    ua_exponent_cold: float = col("n of UA ~ flow^n, cold side", type="number", default=0.8, low=0.0, high=1.0)
+    fan_w: float = col("fan power at rated air flow (liquid-to-air units)", unit="w", default=0.0)
+    aux_w: float = col("controls and everything that always runs", unit="w", default=0.0)
+    pumps: int = col("integrated pumps", type="integer", default=0, low=0)
+    pump: str = col("model of the integrated pumps", refs=("pump_model",), default="")
+    pump_fixed_w: float = col("constant pump power where no curve is known", unit="w", default=0.0)
+    price_usd: float | None = col("price of one", unit="usd", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PumpModel(Model):
+    """A centrifugal pump: head ``dp0 s^2 - k m^2`` [Pa], m mass flow [kg/s], s speed; power = head * volume flow / efficiency."""
+
+    shutoff_pa: float = col("head at zero flow and full speed", unit="pa", positive=True)
+    k_pa_s2_kg2: float = col("fall of head with the square of mass flow [Pa/(kg/s)^2]", type="number", low=0.0)
+    efficiency_frac: float = col("wire to water efficiency", unit="frac", positive=True, high=1.0)
+    speed_floor_frac: float = col("lowest speed", unit="frac", default=0.2, high=1.0)
+    rating_w: float | None = col("motor rating", unit="w", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AirUnitModel(Model):
+    """A fan wall or CRAH: chilled-water coil, eps-NTU from its rating point, fan power by the cubic law."""
+
+    duty_w: float = col("rated heat", unit="w", positive=True)
+    approach_k: float = col("air supply minus water supply at the rating", unit="k", positive=True)
+    air_flow_kg_s: float = col("rated air flow", unit="kg_s", positive=True)
+    water_flow_kg_s: float = col("rated water flow", unit="kg_s", positive=True)
+    fan_w: float = col("fan power at rated air flow", unit="w")
+    fan_floor_frac: float = col("lowest fan speed", unit="frac", default=0.3, high=1.0)
+    price_usd: float | None = col("price of one", unit="usd", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TowerModel(Model):
+    """An open cooling tower cell by the York correlation, fan power by the cubic law, with a plate exchanger to the FWS."""
+
+    duty_w: float = col("rated heat", unit="w", positive=True)
+    water_flow_kg_s: float = col("tower water flow at the rating", unit="kg_s", positive=True)
+    lg_ratio: float = col("water to air mass flow over its design value at full fan speed", type="number", default=1.0, positive=True, low=0.0)
+    exchanger_approach_k: float = col("FWS supply minus tower water, plate heat exchanger", unit="k", default=1.5)
+    fan_w: float = col("fan power at full speed", unit="w")
+    pump_w: float = col("tower water pump", unit="w")
+    price_usd: float | None = col("price of one", unit="usd", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChillerModel(Model):
+    """A water-cooled chiller by DOE-2 curves: capacity and EIR biquadratic in leaving chilled and entering condenser water."""
+
+    duty_w: float = col("reference capacity", unit="w", positive=True)
+    cop: float = col("reference COP", type="number", positive=True, low=0.0)
+    cap_f_t: tuple[float, ...] = field()
+    eir_f_t: tuple[float, ...] = field()
+    eir_f_plr: tuple[float, ...] = field()
+    price_usd: float | None = col("price of one", unit="usd", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coolant(Model):
+    """A coolant: density, heat capacity, viscosity and conductivity as polynomials in temperature [degC], lowest order first."""
+
+    low_c: float = col("lowest temperature of the fit", unit="c")
+    high_c: float = col("highest temperature of the fit", unit="c")
+    freeze_c: float = col("freezing point", unit="c")
+    rho_kg_m3: tuple[float, ...] = field()
+    cp_j_kg_k: tuple[float, ...] = field()
+    ln_mu_pa_s: tuple[float, ...] = field()
+    k_w_m_k: tuple[float, ...] = field()
+
+
+MODEL_FILES: Mapping[str, type[Model]] = {
+    "chip": Chip, "sku": Sku, "power_model": PowerModel, "cdu_model": CduModel, "pump_model": PumpModel,
+    "air_unit_model": AirUnitModel, "tower_model": TowerModel, "chiller_model": ChillerModel, "coolant": Coolant,
+}  # fmt: skip
+"""Catalog kind (also the TOML file's stem, in the plural: ``chips.toml``, ``skus.toml``, ...) to its dataclass."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalog:
+    """Every known model by kind and name; a site's own entries win over the built-in ones."""
+
+    entries: Mapping[str, Mapping[str, Model]]
+
+    def names(self, kind: str) -> tuple[str, ...]:
+        """Names of one kind, sorted."""
+        return tuple(sorted(self.entries.get(kind, {})))
