@@ -1,0 +1,51 @@
+# Needs git, make and Python 3.11 or newer; everything else goes into .venv. Works with GNU make 3.81 and later.
+# All paths are relative, so that the folder may stand anywhere and have blanks in its name.
+
+PYTHON ?=
+PYTEST_ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+HOUSES := topology telemetry twin dashboards
+INPUTS := pyproject.toml constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint bench clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+
+install: $(VENV)/.installed ## Make .venv with the pinned packages and the racktwin command
+
+demo: $(VENV)/.installed ## Run the main job on the built-in reference site, all in demo/
+	$(BIN)/racktwin demo demo
+
+test: lint ## Check style, types and layers, then run every test
+	@RACKTWIN_BROWSER="$$(sh tests/browser.sh)" $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.installed-test ## Check style, types and layers only
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.installed-test ## Measure, and write benchmarks/results.json and docs/benchmarks.md
+	$(BIN)/python -m benchmarks
+
+clean: ## Remove .venv, the demo and all caches
+	rm -rf $(VENV) demo build dist racktwin.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find $(HOUSES) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.python:
+	@sh tests/venv.sh "$(VENV)" "$(PYTHON)"
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.python $(INPUTS)
+	@echo "Installing racktwin into $(VENV) ..."
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.python $(INPUTS)
+	@echo "Installing racktwin and its test tools into $(VENV) ..."
+	@$(PIP) --editable '.[test,dev]'
+	@touch $(VENV)/.installed $@

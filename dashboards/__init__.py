@@ -1,0 +1,1 @@
+"""What people see: the session, figures, exports, console and the command line."""

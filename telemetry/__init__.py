@@ -1,0 +1,1 @@
+"""What was measured: the canonical table, vendor mappings, the store and replay."""

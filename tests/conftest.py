@@ -1,0 +1,54 @@
+"""What every test may use, and the one line that says why browser tests were skipped."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+NO_BROWSER = "no Chromium: set RACKTWIN_BROWSER, or put chromium on PATH"
+
+
+def find_browser() -> str | None:
+    """Path of the Chromium for browser tests, ``None`` where there is none.
+
+    A RACKTWIN_BROWSER that names nothing is an error and not a skip.
+    """
+    named = os.environ.get("RACKTWIN_BROWSER", "")
+    if named:
+        if shutil.which(named) is None:
+            raise pytest.UsageError(f"RACKTWIN_BROWSER names no program: {named}")
+        return named
+    return shutil.which("chromium")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """Folder of the checkout."""
+    return Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def browser_path() -> str:
+    """Path of the Chromium to launch: ``launch(executable_path=browser_path, args=["--no-sandbox"])``."""
+    found = find_browser()
+    if found is None:
+        pytest.skip(NO_BROWSER)
+    return found
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what is marked ``browser`` where there is none, so that nothing starts a server for it."""
+    marked = [i for i in items if i.get_closest_marker("browser")]
+    if marked and find_browser() is None:
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason=NO_BROWSER))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line for all skipped browser tests."""
+    skipped = [r for r in terminalreporter.stats.get("skipped", []) if isinstance(r.longrepr, tuple) and NO_BROWSER in r.longrepr[2]]
+    if skipped:
+        terminalreporter.write_line(f"{len(skipped)} browser tests skipped: {NO_BROWSER}", yellow=True)

@@ -1,0 +1,1 @@
+"""The plant as built: its elements, catalog, checks and graph questions."""
