@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from topology.columns import col
+from topology.kinds import POWER_KINDS
 
 CONFIDENCE = ("vendor", "measured", "press", "estimate")
 
@@ -134,7 +136,7 @@ class Sku(Model):
 class PowerModel(Model):
     """A transformer, UPS, PDU or busway: rating and loss ``fixed + frac P + quad P^2`` [W] of output P."""
 
-    kind: str = col("kind of power element")
+    kind: str = col("kind of power element", choices=POWER_KINDS)
     rating_va: float | None = col("rating", unit="va", default=None)
     rating_w: float | None = col("active power rating", unit="w", default=None)
     rating_a: float | None = col("current rating", unit="a", default=None)
@@ -199,7 +201,7 @@ class TowerModel(Model):
 
     duty_w: float = col("rated heat", unit="w", positive=True)
     water_flow_kg_s: float = col("tower water flow at the rating", unit="kg_s", positive=True)
-    lg_ratio: float = col("water to air mass flow over its design value at full fan speed", type="number", default=1.0, positive=True, low=0.0)
+    lg_ratio: float = col("water to air mass flow over its design value, full fan speed", type="number", default=1.0, positive=True, low=0.0)
     exchanger_approach_k: float = col("FWS supply minus tower water, plate heat exchanger", unit="k", default=1.5)
     fan_w: float = col("fan power at full speed", unit="w")
     pump_w: float = col("tower water pump", unit="w")
@@ -236,6 +238,12 @@ MODEL_FILES: Mapping[str, type[Model]] = {
     "air_unit_model": AirUnitModel, "tower_model": TowerModel, "chiller_model": ChillerModel, "coolant": Coolant,
 }  # fmt: skip
 """Catalog kind (also the TOML file's stem, in the plural: ``chips.toml``, ``skus.toml``, ...) to its dataclass."""
+
+NESTED: Mapping[str, type] = MappingProxyType({"parts": Part, "stages": Stage})
+"""Fields of a model that are lists of tables, and what each table is."""
+
+CURVE_LENGTHS: Mapping[str, int] = MappingProxyType({"cap_f_t": 6, "eir_f_t": 6, "eir_f_plr": 3})
+"""Fields of coefficients whose number the formula fixes: two biquadratics and a quadratic of the DOE-2 chiller model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
