@@ -41,11 +41,11 @@ $(VENV)/.python:
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.python $(INPUTS)
-	@echo "Installing racktwin into $(VENV) ..."
+	@echo "Installing racktwin into $(VENV): about 1 GB, half a minute to two ..."
 	@$(PIP) --editable .
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.python $(INPUTS)
-	@echo "Installing racktwin and its test tools into $(VENV) ..."
+	@echo "Installing racktwin and its test tools into $(VENV): about 1 GB, half a minute to two ..."
 	@$(PIP) --editable '.[test,dev]'
 	@touch $(VENV)/.installed $@
