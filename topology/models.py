@@ -201,7 +201,7 @@ class TowerModel(Model):
 
     duty_w: float = col("rated heat", unit="w", positive=True)
     water_flow_kg_s: float = col("tower water flow at the rating", unit="kg_s", positive=True)
-    lg_ratio: float = col("water to air mass flow over its design value, full fan speed", type="number", default=1.0, positive=True, low=0.0)
+    lg_ratio: float = col("water to air mass flow over its design value, full speed", type="number", default=1.0, positive=True, low=0.0)
     exchanger_approach_k: float = col("FWS supply minus tower water, plate heat exchanger", unit="k", default=1.5)
     fan_w: float = col("fan power at full speed", unit="w")
     pump_w: float = col("tower water pump", unit="w")

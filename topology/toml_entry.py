@@ -159,10 +159,11 @@ def read_entry(kind: type[Model], kind_name: str, table: Table, findings: list[F
         base = ""
     provenance = _provenance(table, {k: values.pop(k) for k in _PROVENANCE if k in values}, findings)
     fields: dict[str, Any] = {}
-    for name in (f.name for f in dataclasses.fields(kind) if f.name in values and f.name in (*NESTED, *_curves(kind))):
+    lists = _lists(kind)
+    for name in (n for n in lists if n in values):
         raw = values.pop(name)
         fields[name] = _nested(name, raw, table, findings) if name in NESTED else _curve(name, raw, table, findings)
-    fields |= read_columns(kind, values, table, findings, (*NESTED, *_curves(kind), *_PROVENANCE, "figures", "base"))
+    fields |= read_columns(kind, values, table, findings, (*lists, *_PROVENANCE, "figures", "base"))
     own = _figures(kind, figures, table, findings)
     return Entry(kind, table, fields, dict.fromkeys(fields, table), provenance, own, base, broken=len(findings) > before)
 
@@ -239,10 +240,10 @@ _TYPES: Mapping[str, tuple[str, Any]] = MappingProxyType({
 })  # fmt: skip
 
 
-def _curves(kind: type) -> tuple[str, ...]:
-    """Fields that hold coefficients: tuples of numbers, no columns."""
+def _lists(kind: type) -> tuple[str, ...]:
+    """Fields that are no columns: lists of tables, and coefficients (tuples of numbers)."""
     hints = get_type_hints(kind)
-    return tuple(f.name for f in dataclasses.fields(kind) if hints[f.name] == tuple[float, ...])
+    return tuple(f.name for f in dataclasses.fields(kind) if f.name in NESTED or hints[f.name] == tuple[float, ...])
 
 
 def _curve(name: str, raw: Any, table: Table, findings: list[Finding]) -> tuple[float, ...]:
