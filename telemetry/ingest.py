@@ -1,0 +1,233 @@
+"""Files to the store: recognise, map, refuse what cannot be true with its reason, store each file exactly once."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from telemetry.plan import Plan, column_findings, recognise
+from telemetry.readings import REASONS, UNKNOWN_ELEMENT, Block, Mapper
+from telemetry.schema import QUARANTINE
+from telemetry.source import Source, digest_of, expand, open_source
+from telemetry.store import Refuse, Store
+from telemetry.vendor import Vendor, load_vendors
+from topology.errors import Finding, TelemetryError, nearest
+from topology.site import Site
+
+_REFUSED_AT_ONCE = 200_000
+_EARLY = dt.timedelta(days=1)
+
+Progress = Callable[[str, float], None]
+"""Called with the name of the file at hand and the fraction of all bytes that is done; may raise ``Cancelled``."""
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What an ingest did. ``rows_in = rows_stored + rows_quarantined``, counted in readings.
+
+    A reading is one value of one quantity at one time: a wide file with k value columns has k readings a row, a long file one a
+    row. Columns that the mapping does not know hold no readings (each is a warning in ``findings``), nor do metrics that the
+    mapping ignores, nor empty cells where the mapping is sparse.
+
+    Attributes:
+        files: files found, whatever became of them.
+        files_skipped: files whose content was stored before.
+        files_failed: files that could not be read; nothing of them is stored, ``findings`` says why.
+        rows_in: readings in the files that were stored by this call.
+        rows_stored: readings in the store.
+        rows_quarantined: readings in quarantine.
+        findings: errors and warnings about files and columns.
+        reasons: reason -> number of readings refused for it.
+    """
+
+    files: int
+    files_skipped: int
+    files_failed: int
+    rows_in: int
+    rows_stored: int
+    rows_quarantined: int
+    findings: tuple[Finding, ...] = ()
+    reasons: Mapping[str, int] = field(default_factory=dict)
+
+
+def utc_now() -> dt.datetime:
+    """The clock that ingest uses where it is given none."""
+    return dt.datetime.now(dt.UTC)
+
+
+def ingest(
+    site: Site,
+    paths: str | Path | Iterable[str | Path],
+    store: Store | str | Path,
+    vendor: str | None = None,
+    progress: Progress | None = None,
+    *,
+    clock: Callable[[], dt.datetime] = utc_now,
+    again: bool = False,
+) -> IngestReport:
+    """Ingest files; a file that is stored already, by its content, is skipped.
+
+    Args:
+        site: whose elements the files speak of; its folder ``vendors/`` may add mappings.
+        paths: Parquet or CSV files, or folders of them.
+        store: an open store, or where to open or make one.
+        vendor: name of the mapping for all files, ``None`` to recognise each by its columns.
+        progress: told how far it is.
+        clock: gives the time now; a reading more than a day ahead of it is refused.
+        again: take files that are stored already out first, to map them anew (after mending a site or a mapping).
+
+    Returns:
+        Counts, findings and reasons. A file that cannot be read among others that can is a finding of severity error.
+
+    Raises:
+        TelemetryError: no file could be read, or the store cannot be used.
+        UsageError: ``vendor`` names no mapping.
+    """
+    files = expand([paths] if isinstance(paths, str | Path) else list(paths))
+    vendors = load_vendors(site.folder)
+    opened = store if isinstance(store, Store) else Store.create(store)
+    run = _Run(site, opened, vendors, vendor, clock(), progress, sum(f.stat().st_size for f in files))
+    skipped = failed = 0
+    for file in files:
+        try:
+            skipped += not run.file(file, again)
+        except TelemetryError as fault:
+            failed += 1
+            head = str(fault).splitlines()[0]
+            run.findings += [Finding(head, "mend the file or its mapping; nothing of it is stored", str(file)), *fault.findings]
+    if failed and failed == len(files):
+        raise TelemetryError(f"none of {failed} files could be read" if failed > 1 else run.findings[0].message, run.findings)
+    stored, refused = run.stored, sum(run.reasons.values())
+    reasons = dict(run.reasons.most_common())
+    return IngestReport(len(files), skipped, failed, stored + refused, stored, refused, tuple(run.findings), reasons)
+
+
+class _Run:
+    """One call of :func:`ingest`: what is shared by its files, and the counts."""
+
+    def __init__(
+        self,
+        site: Site,
+        store: Store,
+        vendors: Mapping[str, Vendor],
+        vendor: str | None,
+        now: dt.datetime,
+        progress: Progress | None,
+        size: int,
+    ) -> None:
+        self.site, self.store, self.vendors, self.vendor, self.now = site, store, vendors, vendor, now
+        self.progress, self.size, self.done = progress, max(size, 1), 0
+        self.stored = 0
+        self.findings: list[Finding] = []
+        self.reasons: Counter[str] = Counter()
+
+    def file(self, path: Path, again: bool) -> bool:
+        """Ingest one file; False where it is stored already."""
+        size = path.stat().st_size
+        self._tell(path, 0.0)
+        digest = digest_of(path)
+        if self.store.seen(digest):
+            if not again:
+                self.done += size
+                self._tell(path, 0.0)
+                return False
+            self.store.forget(digest)
+        source = open_source(path)
+        plan = recognise(str(path), source.columns, self.vendors, self.site.elements, self.vendor)
+        one = _File(self, path, digest, plan, source, size)
+        fresh = self.store.append(digest, one.batches)
+        self.done += size
+        self._tell(path, 0.0)
+        if fresh:
+            self.stored += one.stored
+            self.reasons += one.reasons
+            self.findings += [*column_findings(str(path), plan), *one.findings()]
+        return fresh
+
+    def _tell(self, path: Path, bytes_of_file: float) -> None:
+        if self.progress is not None:
+            self.progress(path.name, min((self.done + bytes_of_file) / self.size, 1.0))
+
+
+class _File:
+    """One file on its way into the store; counts are those of the last attempt."""
+
+    def __init__(self, run: _Run, path: Path, digest: str, plan: Plan, source: Source, size: int) -> None:
+        self.run, self.path, self.digest, self.plan, self.source, self.size = run, path, digest, plan, source, size
+        self.stored = 0
+        self.reasons: Counter[str] = Counter()
+        self._unknown: dict[str, str] = {}
+        self._metrics: set[str] = set()
+
+    def batches(self, attempt: int, refuse: Refuse) -> Iterator[pa.RecordBatch]:
+        """Accepted rows of the file; refused rows go to ``refuse``, the last of them before this ends."""
+        self.stored, self.reasons = 0, Counter()
+        latest_us = int((self.run.now + _EARLY).timestamp() * 1e6)
+        mapper = Mapper(self.plan, self.run.site, str(self.path), latest_us)
+        mark = f"{self.plan.vendor.name}/{self.path.name}#{self.digest[:16]}"
+        waiting: list[pa.Table] = []
+        row = 1
+        for batch, later_us in self.source.batches(self.plan):
+            for block in mapper.blocks(batch, row):
+                bad = block.reason != 0
+                if bad.any():
+                    waiting.append(self._refused(block.keep(bad), attempt, batch, row))
+                    if sum(t.num_rows for t in waiting) >= _REFUSED_AT_ONCE:
+                        refuse(pa.concat_tables(waiting))
+                        waiting = []
+                good = mapper.accepted(block, mark)
+                self.stored += good.num_rows
+                if good.num_rows:
+                    yield good
+            row += batch.num_rows
+            if later_us is not None:
+                mapper.duplicates.forget_before(later_us)
+            self.run._tell(self.path, self.size * (row - 1) / max(self.source.rows, 1))
+        self._metrics = mapper.metrics
+        if waiting:
+            refuse(pa.concat_tables(waiting))
+
+    def _refused(self, block: Block, attempt: int, batch: pa.RecordBatch, first_row: int) -> pa.Table:
+        n = len(block.us)
+        at = pa.array(block.row - first_row)
+        key = self.plan.keys.get(self.plan.vendor.element_key, "")
+        element = _text(batch.column(key).take(at)) if key else pa.array([block.column if isinstance(block.column, str) else ""] * n)
+        reasons = pa.DictionaryArray.from_arrays(pa.array(block.reason, pa.int8()), pa.array(REASONS)).cast(pa.string())
+        column = pa.array([block.column] * n, pa.string()) if isinstance(block.column, str) else _text(block.column)
+        self.reasons.update({c["values"]: c["counts"] for c in pc.value_counts(reasons).to_pylist()})
+        unknown = pc.unique(element.filter(pc.equal(reasons, REASONS[UNKNOWN_ELEMENT]))).to_pylist()
+        self._unknown |= {str(name): key for name in unknown[:50]}
+        same = {"digest": self.digest, "attempt": attempt, "file": str(self.path), "seen_at": self.run.now}
+        arrays = {
+            **{k: pa.repeat(pa.scalar(v, QUARANTINE.field(k).type), n) for k, v in same.items()},
+            "row": pa.array(block.row), "column": column, "reason": reasons, "value": _text(block.raw), "element": element,
+            "time": _text(batch.column(self.plan.time).take(at)),
+        }  # fmt: skip
+        return pa.table([arrays[name] for name in QUARANTINE.names], schema=QUARANTINE)
+
+    def findings(self) -> list[Finding]:
+        """Warnings about names in the file that nobody knows."""
+        known = [*self.run.site.elements]
+        found = [
+            Finding(f"the site has no element {name!r}; its readings are in quarantine",
+                    f"{nearest(name, known)}; mend the site or the mapping and ingest the file again", str(self.path), column=column,
+                    element=name, severity="warning")
+            for name, column in sorted(self._unknown.items())[:20]
+        ]  # fmt: skip
+        names = {n for r in self.plan.vendor.rules for n in r.names}
+        found += [
+            Finding(f"metric {m!r} is not in the mapping {self.plan.vendor.name}; its readings are in quarantine", nearest(m, names),
+                    str(self.path), column=self.plan.metric, value=m, severity="warning")
+            for m in sorted(self._metrics)[:50]
+        ]  # fmt: skip
+        return found
+
+
+def _text(column: pa.Array) -> pa.Array:
+    return column if pa.types.is_string(column.type) else column.cast(pa.string())

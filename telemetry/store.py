@@ -1,0 +1,325 @@
+"""The telemetry store: two Delta Lake tables in a folder or at a URL, readable by any tool that reads Delta.
+
+``readings`` holds the canonical table (:data:`telemetry.schema.FACTS`), partitioned by UTC day; ``quarantine`` holds what was
+refused, with its reason. A source file is one batch, known by the digest of its content.
+
+**Exactly once.** A batch has one commit point: the append to ``readings``, which carries the transaction ``(digest, attempt)``
+with a fresh random attempt number. Refused rows are appended to ``quarantine`` *before* it, each marked with digest and
+attempt. A refused row counts only while its attempt is the one that ``readings`` has committed for its digest. So
+
+- a kill before the commit leaves rows in ``quarantine`` that count for nothing, and the next ingest starts afresh;
+- a kill after the commit leaves nothing to do;
+- of two writers of the same batch one commits; the other is refused (``CommitFailedError``), looks again and finds it stored;
+- rows that count for nothing are removed by :meth:`Store.compact` once they are older than any write can be.
+
+The same table object that was looked at is the one written to: Delta refuses a second transaction of one digest only
+against the version that the writer has read. A digest whose transaction is 0 was forgotten on purpose and may be stored again.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from telemetry.readings import FACTS_CODED
+from telemetry.schema import CATEGORIES, FACTS, QUARANTINE
+from topology.errors import RacktwinError, TelemetryError
+
+_FORGOTTEN = 0
+_TRIES = 5
+_LONGEST_WRITE_H = 24
+
+Refuse = Callable[[pa.Table], None]
+"""Takes a table of refused rows (:data:`telemetry.schema.QUARANTINE`) on its way to the quarantine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A store that exists; make one with :meth:`create`, use one with :meth:`open`.
+
+    Attributes:
+        where: folder or URL.
+        options: access options of the object store, as deltalake takes them; empty for a folder.
+    """
+
+    where: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, where: str | Path, options: Mapping[str, str] | None = None) -> Store:
+        """Open a store, also one that a killed ingest left behind.
+
+        Raises:
+            TelemetryError: there is none, or its log cannot be read.
+        """
+        store = cls(str(where), dict(options or {}))
+        if not store._exists("readings"):
+            there = _is_local(store.where) and Path(store.where).exists()
+            what = f"{store.where} is not a telemetry store" if there else f"there is no telemetry store at {store.where}"
+            raise TelemetryError(f"{what}; 'racktwin ingest SITE FILES --store DIR' makes one")
+        store._table("readings")
+        if not store._exists("quarantine"):
+            store._make("quarantine", QUARANTINE, [])
+        store._table("quarantine")
+        return store
+
+    @classmethod
+    def create(cls, where: str | Path, options: Mapping[str, str] | None = None) -> Store:
+        """Make a store, or open the one that is there.
+
+        Raises:
+            TelemetryError: the folder holds other things, or a store with a broken log.
+        """
+        store = cls(str(where), dict(options or {}))
+        if not store._exists("readings"):
+            path = Path(store.where)
+            if _is_local(store.where) and path.exists():
+                if not path.is_dir():
+                    raise TelemetryError(f"{path} is a file; a store is a folder or a URL")
+                others = sorted(p.name for p in path.iterdir() if p.name not in ("readings", "quarantine"))
+                if others:
+                    raise TelemetryError(f"{path} is no telemetry store and holds other things ({others[0]}); name a new folder")
+            store._make("quarantine", QUARANTINE, [])
+            store._make("readings", FACTS, ["day"])
+        return cls.open(where, options)
+
+    def seen(self, digest: str) -> bool:
+        """Whether the file with this content digest is stored."""
+        return self._attempt(self._table("readings"), digest) != _FORGOTTEN
+
+    def append(self, digest: str, batches: Callable[[int, Refuse], Iterator[pa.RecordBatch]]) -> bool:
+        """Store one source file, all of it or nothing.
+
+        Args:
+            digest: digest of its content.
+            batches: called with the attempt number and a function that takes refused rows; yields accepted rows as
+                :data:`telemetry.readings.FACTS_CODED`. Called again after a lost race. Runs in a thread of the writer.
+
+        Returns:
+            False where the file is stored already.
+
+        Raises:
+            TelemetryError: the store cannot be written, or what ``batches`` raised.
+        """
+        for _ in range(_TRIES):
+            table = self._table("readings")
+            if self._attempt(table, digest) != _FORGOTTEN:
+                return False
+            attempt = (uuid.uuid4().int >> 66) | 1
+            stream = _Stream(batches(attempt, self._refuse))
+            try:
+                write_deltalake(
+                    table, pa.RecordBatchReader.from_batches(FACTS_CODED, stream.rows()), mode="append",
+                    writer_properties=WriterProperties(compression="ZSTD", compression_level=1),
+                    commit_properties=CommitProperties(app_transactions=[Transaction(digest, attempt)]),
+                )  # fmt: skip
+            except CommitFailedError:
+                continue  # another writer was quicker: look again
+            except (DeltaError, OSError) as fault:
+                raise stream.fault or TelemetryError(f"the store {self.where} cannot be written: {fault}") from fault
+            return True
+        raise TelemetryError(f"the store {self.where} is written by too many at once; run the ingest again")
+
+    def forget(self, digest: str) -> None:
+        """Take a stored file out again, so that it can be ingested under a mended site or mapping."""
+        marker = CommitProperties(app_transactions=[Transaction(digest, _FORGOTTEN)])
+        self._table("readings").delete(f"source LIKE '%#{digest[:16]}'", commit_properties=marker)
+        table = self._table("readings")
+        if self._attempt(table, digest) != _FORGOTTEN:  # nothing of it was stored, so nothing was committed
+            write_deltalake(table, FACTS.empty_table(), mode="append", commit_properties=marker)
+
+    def read(
+        self,
+        elements: Sequence[str] | None = None,
+        quantities: Sequence[str] | None = None,
+        start: dt.datetime | None = None,
+        end: dt.datetime | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> pa.Table:
+        """Readings as a table; days, and files by their statistics, that cannot match are not opened.
+
+        Args:
+            elements: element ids, ``None`` for all.
+            quantities: canonical quantities, ``None`` for all.
+            start: first time, with a zone, included.
+            end: last time, with a zone, excluded.
+            columns: columns of the canonical table, ``None`` for all.
+
+        Returns:
+            Table with text columns as dictionaries, in no order.
+        """
+        batches = list(self.scan(elements, quantities, start, end, columns))
+        schema = pa.schema([f for f in FACTS_CODED if columns is None or f.name in columns])
+        schema = pa.schema([schema.field(c) for c in columns]) if columns is not None else schema
+        return pa.Table.from_batches(batches, schema)
+
+    def scan(
+        self,
+        elements: Sequence[str] | None = None,
+        quantities: Sequence[str] | None = None,
+        start: dt.datetime | None = None,
+        end: dt.datetime | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """The batches of :meth:`read`, one after the other."""
+        data = self._dataset("readings", CATEGORIES)
+        keep = _where(elements, quantities, start, end)
+        names = list(columns) if columns is not None else FACTS.names
+        for batch in data.scanner(columns=names, filter=keep, batch_size=1 << 17).to_batches():
+            if batch.num_rows:
+                yield batch
+
+    def span(self) -> tuple[dt.datetime, dt.datetime] | None:
+        """First and last time in the store, ``None`` where it is empty; from the files' statistics."""
+        adds = pa.table(self._table("readings").get_add_actions(flatten=True))
+        if not adds.num_rows or "min.time" not in adds.column_names:
+            return None
+        # statistics may be rounded to milliseconds: look at the readings of the first and of the last day
+        days = pc.min_max(adds["partition.day"]).as_py()
+        first, last = (self._extreme(d) for d in (days["min"], days["max"]))
+        return (first[0], last[1]) if first and last else None
+
+    def _extreme(self, day: dt.date) -> tuple[dt.datetime, dt.datetime] | None:
+        table = self._dataset("readings", ()).to_table(columns=["time"], filter=ds.field("day") == day)
+        found = pc.min_max(table["time"]).as_py()
+        return (found["min"], found["max"]) if found["min"] is not None else None
+
+    def rows(self) -> int:
+        """How many readings are stored."""
+        return int(self._table("readings").count())
+
+    def quarantined(self) -> pa.Table:
+        """Refused rows that count, see the module's docstring; columns of :data:`telemetry.schema.QUARANTINE`."""
+        table = self._table("readings")
+        rows = self._dataset("quarantine", ()).to_table()
+        return rows.filter(pa.array(self._counts(table, rows), pa.bool_()))
+
+    def compact(self) -> None:
+        """Join small files, sort them by quantity, element and time, and clear refused rows of attempts that were cut off.
+
+        Safe beside a running ingest: files that others add meanwhile are left for the next time.
+        """
+        table = self._table("readings")
+        table.optimize.z_order(["quantity", "element", "time"])
+        quarantine = self._table("quarantine")
+        quarantine.optimize.compact()
+        rows = self._dataset("quarantine", ()).to_table(columns=["digest", "attempt", "seen_at"])
+        old = pc.less(rows["seen_at"], pa.scalar(dt.datetime.now(dt.UTC) - dt.timedelta(hours=_LONGEST_WRITE_H), rows["seen_at"].type))
+        stale = pc.and_(old, pc.invert(pa.array(self._counts(self._table("readings"), rows), pa.bool_())))
+        for attempt in pc.unique(rows["attempt"].filter(stale)).to_pylist():
+            self._table("quarantine").delete(f"attempt = {attempt}")
+
+    def vacuum(self, retention_hours: float = _LONGEST_WRITE_H) -> int:
+        """Delete files that no version in use names, also what a kill left behind; returns how many.
+
+        Args:
+            retention_hours: files younger than this stay [h]; it must be longer than the longest write.
+        """
+        hours = max(int(retention_hours), 0)
+        tables = (self._table("readings"), self._table("quarantine"))
+        return sum(len(t.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=True)) for t in tables)
+
+    def _refuse(self, rows: pa.Table) -> None:
+        """Append refused rows; in a thread of its own, since the writer of the readings waits inside its stream meanwhile."""
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(write_deltalake, self._table_in(pool, "quarantine"), rows, mode="append").result()
+
+    def _table_in(self, pool: ThreadPoolExecutor, name: str) -> DeltaTable:
+        return pool.submit(self._table, name).result()
+
+    def _counts(self, table: DeltaTable, rows: pa.Table) -> list[bool]:
+        digests = rows["digest"].to_pylist()
+        committed = {d: self._attempt(table, d) for d in set(digests)}
+        return [committed[d] == a for d, a in zip(digests, rows["attempt"].to_pylist(), strict=True)]
+
+    @staticmethod
+    def _attempt(table: DeltaTable, digest: str) -> int:
+        return int(table.transaction_version(digest) or _FORGOTTEN)
+
+    def _url(self, name: str) -> str:
+        return f"{self.where.rstrip('/')}/{name}"
+
+    def _exists(self, name: str) -> bool:
+        return bool(DeltaTable.is_deltatable(self._url(name), dict(self.options) or None))
+
+    def _make(self, name: str, schema: pa.Schema, by: list[str]) -> None:
+        if _is_local(self.where):
+            Path(self._url(name)).mkdir(parents=True, exist_ok=True)
+        try:
+            DeltaTable.create(self._url(name), schema, mode="ignore", partition_by=by or None, storage_options=dict(self.options) or None)
+        except (DeltaError, OSError) as fault:
+            if not self._exists(name):  # otherwise another process made it at the same moment
+                raise TelemetryError(f"a store cannot be made at {self.where}: {fault}") from fault
+
+    def _table(self, name: str) -> DeltaTable:
+        try:
+            return DeltaTable(self._url(name), storage_options=dict(self.options) or None)
+        except TableNotFoundError as fault:
+            raise TelemetryError(f"{self.where} is not a telemetry store (no table {name}); name another folder") from fault
+        except (DeltaError, OSError) as fault:
+            raise TelemetryError(
+                f"the log of the store {self.where} cannot be read ({name}/_delta_log): {fault}; "
+                "restore that folder from a copy, or ingest the source files into a new store"
+            ) from fault
+
+    def _dataset(self, name: str, categories: Sequence[str]) -> ds.Dataset:
+        options = ds.ParquetReadOptions(dictionary_columns=list(categories))
+        try:
+            return self._table(name).to_pyarrow_dataset(parquet_read_options=options)
+        except (DeltaError, OSError) as fault:
+            raise TelemetryError(f"the store {self.where} cannot be read: {fault}") from fault
+
+
+class _Stream:
+    """Batches on their way to the writer; keeps the fault that stopped them, which the writer would only print."""
+
+    def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
+        self._batches = batches
+        self.fault: Exception | None = None
+
+    def rows(self) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from self._batches
+        except (RacktwinError, OSError, ValueError, pa.ArrowException) as fault:
+            self.fault = fault
+            raise
+
+
+def _where(
+    elements: Sequence[str] | None, quantities: Sequence[str] | None, start: dt.datetime | None, end: dt.datetime | None
+) -> Any | None:
+    parts = []
+    if start is not None:
+        start = _utc(start)
+        parts += [ds.field("day") >= start.date(), ds.field("time") >= pa.scalar(start, FACTS.field("time").type)]
+    if end is not None:
+        end = _utc(end)
+        parts += [ds.field("day") <= end.date(), ds.field("time") < pa.scalar(end, FACTS.field("time").type)]
+    for name, values in (("quantity", quantities), ("element", elements)):
+        if values is not None:
+            parts.append(ds.field(name) == values[0] if len(values) == 1 else ds.field(name).isin(list(values)))
+    keep = None
+    for part in parts:
+        keep = part if keep is None else keep & part
+    return keep
+
+
+def _utc(time: dt.datetime) -> dt.datetime:
+    if time.tzinfo is None:
+        raise TelemetryError(f"the time {time.isoformat()} has no zone; write it as {time.isoformat()}Z or with an offset")
+    return time.astimezone(dt.UTC)
+
+
+def _is_local(where: str) -> bool:
+    return "://" not in where
