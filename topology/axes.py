@@ -1,0 +1,306 @@
+"""The axes of a :class:`topology.plant.Plant`: one frozen bundle of read-only arrays for each kind of element.
+
+An index of -1 means "none". All quantities are SI, temperatures in degC. ``n`` of a bundle is the length of its axis.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from topology.models import Chip, Sku
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What every axis has: the element ids in order."""
+
+    ids: tuple[str, ...]
+
+    @property
+    def n(self) -> int:
+        """Number of elements on the axis."""
+        return len(self.ids)
+
+
+@dataclass(frozen=True)
+class RackAxis(Axis):
+    """Racks (R), whatever their state.
+
+    Attributes:
+        sku: (R,) index into ``skus``.
+        skus: rack SKUs in use.
+        chips: accelerator of each SKU, same order as ``skus``.
+        hall: (R,) index on the hall axis.
+        feed: (R, 2) index on the power axis of cords A and B.
+        share_a_frac: (R,) share of the load on cord A with both alive.
+        power_factor: (R,) at the rack's input.
+        nameplate_w: (R,) nameplate input power.
+        budget_w: (R,) allocated input power.
+        manifold: (R,) index on the manifold axis.
+        resistance: (R,) branch dp over flow squared [Pa s2/kg2]; infinite for a rack without liquid.
+        flow_kg_s: (R,) rated coolant flow.
+        plate_share_frac: (R,) share of the rack's flow that passes one accelerator's plate.
+        r_base_k_w: (R,) cold plate resistance at very high flow.
+        r_flow: (R,) flow-dependent part [K/W (kg/s)^n].
+        r_exponent: (R,) n of that part.
+        r_air_k_w: (R,) junction to inlet air, 0 for a liquid-cooled chip.
+        chip_limit_c: (R,) junction limit.
+        coolant_limit_c: (R,) highest coolant supply, infinite where the SKU gives none.
+        inlet_limit_c: (R,) highest inlet air.
+        drawing: (R,) in a state that draws power.
+        holding: (R,) in a state that uses up headroom.
+    """
+
+    sku: Ints
+    skus: tuple[Sku, ...]
+    chips: tuple[Chip, ...]
+    hall: Ints
+    feed: Ints
+    share_a_frac: Floats
+    power_factor: Floats
+    nameplate_w: Floats
+    budget_w: Floats
+    manifold: Ints
+    resistance: Floats
+    flow_kg_s: Floats
+    plate_share_frac: Floats
+    r_base_k_w: Floats
+    r_flow: Floats
+    r_exponent: Floats
+    r_air_k_w: Floats
+    chip_limit_c: Floats
+    coolant_limit_c: Floats
+    inlet_limit_c: Floats
+    drawing: Bools
+    holding: Bools
+
+
+@dataclass(frozen=True)
+class PowerAxis(Axis):
+    """Elements of the power chain (N).
+
+    Attributes:
+        kind: kind of each element.
+        order: (N,) indices from sources to leaves, every parent before its children.
+        parents: (N, P) indices of normal parents, -1 padded.
+        transfer: (N, Q) indices of transfer parents in order of preference, -1 padded.
+        source: (N,) a utility or generator: alive by itself.
+        rating_w: (N,) continuous active power rating, infinite where none is given.
+        rating_va: (N,) continuous apparent power rating.
+        rating_a: (N,) continuous current rating; the derate is applied to all three.
+        voltage_v: (N,) line-to-line output voltage, 0 where unknown (no current is computed).
+        loss_fixed_w: (N,) no-load loss.
+        loss_frac: (N,) loss in proportion to output.
+        loss_quad_per_w: (N,) square-law loss.
+        input_power_factor: (N,) 0 where reactive power passes through; a UPS presents its own.
+    """
+
+    kind: tuple[str, ...]
+    order: Ints
+    parents: Ints
+    transfer: Ints
+    source: Bools
+    rating_w: Floats
+    rating_va: Floats
+    rating_a: Floats
+    voltage_v: Floats
+    loss_fixed_w: Floats
+    loss_frac: Floats
+    loss_quad_per_w: Floats
+    input_power_factor: Floats
+
+
+@dataclass(frozen=True)
+class LoopAxis(Axis):
+    """Coolant loops (L), TCS and FWS.
+
+    Attributes:
+        fws: (L,) a facility loop.
+        supply_c: (L,) set-point.
+        supply_limit_c: (L,) highest allowed supply.
+        dp_pa: (L,) header differential pressure held.
+        flow_limit_kg_s: (L,) largest flow of the mains, infinite where none is given.
+        rho_kg_m3: (L,) coolant density at the set-point.
+        cp_j_kg_k: (L,) heat capacity there.
+        mu_pa_s: (L,) viscosity there.
+    """
+
+    fws: Bools
+    supply_c: Floats
+    supply_limit_c: Floats
+    dp_pa: Floats
+    flow_limit_kg_s: Floats
+    rho_kg_m3: Floats
+    cp_j_kg_k: Floats
+    mu_pa_s: Floats
+
+
+@dataclass(frozen=True)
+class ManifoldAxis(Axis):
+    """Row manifolds (M); the branches of manifold i are ``racks[first[i]:first[i + 1]]`` from the coolant entry on.
+
+    Attributes:
+        loop: (M,) index on the loop axis.
+        first: (M + 1,) offsets into ``racks``.
+        racks: rack indices in order of place.
+        place: place number of each of ``racks``.
+        spacing_m: (M,) pipe between places, one side.
+        lead_m: (M,) pipe from the header to the first place, one side.
+        diameter_m: (M,) inner diameter.
+        roughness_m: (M,) wall roughness.
+    """
+
+    loop: Ints
+    first: Ints
+    racks: Ints
+    place: Ints
+    spacing_m: Floats
+    lead_m: Floats
+    diameter_m: Floats
+    roughness_m: Floats
+
+
+@dataclass(frozen=True)
+class ExchangerAxis(Axis):
+    """Heat exchangers that hold a set-point on their hot side: CDUs, and air units with air as the hot side (C).
+
+    Attributes:
+        loop: (C,) for a CDU the TCS loop on its hot side; for an air unit -1.
+        hall: (C,) hall it stands in.
+        fws: (C,) facility loop on its cold side, -1 for a CDU that gives its heat to the hall's air.
+        duty_w: (C,) rated heat.
+        hot_kg_s: (C,) rated hot-side flow.
+        cold_kg_s: (C,) rated cold-side flow, which is also the flow with the valve (or fan) fully open.
+        hot_cp_j_kg_k: (C,) heat capacity of the hot side.
+        cold_cp_j_kg_k: (C,) heat capacity of the cold side.
+        ua_w_k: (C,) conductance at rated flows.
+        hot_exponent: (C,) n of UA ~ flow^n, hot side.
+        cold_exponent: (C,) the same, cold side.
+        fan_w: (C,) fan power at rated air flow (air units, liquid-to-air CDUs).
+        fan_floor_frac: (C,) lowest fan speed.
+        aux_w: (C,) controls that always run.
+        resistance: (C,) internal dp over hot flow squared [Pa s2/kg2].
+        pump_fixed_w: (C,) constant pump power where no curve is known.
+        gear: (C,) index on the gear axis.
+    """
+
+    loop: Ints
+    hall: Ints
+    fws: Ints
+    duty_w: Floats
+    hot_kg_s: Floats
+    cold_kg_s: Floats
+    hot_cp_j_kg_k: Floats
+    cold_cp_j_kg_k: Floats
+    ua_w_k: Floats
+    hot_exponent: Floats
+    cold_exponent: Floats
+    fan_w: Floats
+    fan_floor_frac: Floats
+    aux_w: Floats
+    resistance: Floats
+    pump_fixed_w: Floats
+    gear: Ints
+
+
+@dataclass(frozen=True)
+class PumpAxis(Axis):
+    """Pumps (U): those with a row of their own and, one entry a CDU, integrated ones.
+
+    Attributes:
+        cdu: (U,) CDU that it sits in, -1 for a pump of a loop.
+        loop: (U,) loop that it drives.
+        count: (U,) equal pumps that this entry stands for.
+        shutoff_pa: (U,) head at zero flow and full speed.
+        k: (U,) fall of head with flow squared [Pa s2/kg2], one pump.
+        efficiency_frac: (U,) wire to water.
+        rating_w: (U,) motor rating of the entry, infinite where unknown.
+        gear: (U,) index on the gear axis; that of the CDU for integrated pumps.
+    """
+
+    cdu: Ints
+    loop: Ints
+    count: Floats
+    shutoff_pa: Floats
+    k: Floats
+    efficiency_frac: Floats
+    rating_w: Floats
+    gear: Ints
+
+
+@dataclass(frozen=True)
+class TowerAxis(Axis):
+    """Cooling tower cells (W).
+
+    Attributes:
+        fws: (W,) facility loop.
+        duty_w: (W,) rated heat.
+        water_kg_s: (W,) tower water flow.
+        lg_ratio: (W,) water to air mass flow over design at full fan speed.
+        exchanger_k: (W,) FWS supply minus tower water.
+        fan_w: (W,) fan power at full speed.
+        pump_w: (W,) tower water pump.
+        gear: (W,) index on the gear axis.
+    """
+
+    fws: Ints
+    duty_w: Floats
+    water_kg_s: Floats
+    lg_ratio: Floats
+    exchanger_k: Floats
+    fan_w: Floats
+    pump_w: Floats
+    gear: Ints
+
+
+@dataclass(frozen=True)
+class ChillerAxis(Axis):
+    """Trim chillers (K); DOE-2 coefficient rows ``cap_f_t`` (K, 6), ``eir_f_t`` (K, 6), ``eir_f_plr`` (K, 3).
+
+    Attributes:
+        fws: (K,) facility loop.
+        duty_w: (K,) reference capacity.
+        cop: (K,) reference COP [W/W].
+        cap_f_t: (K, 6) capacity as biquadratic of leaving chilled and entering condenser temperature.
+        eir_f_t: (K, 6) EIR as the same.
+        eir_f_plr: (K, 3) EIR as quadratic of part load.
+        gear: (K,) index on the gear axis.
+    """
+
+    fws: Ints
+    duty_w: Floats
+    cop: Floats
+    cap_f_t: Floats
+    eir_f_t: Floats
+    eir_f_plr: Floats
+    gear: Ints
+
+
+@dataclass(frozen=True)
+class HallAxis(Axis):
+    """Halls (H): air set-point and limit [degC]."""
+
+    air_supply_c: Floats
+    air_limit_c: Floats
+
+
+@dataclass(frozen=True)
+class GearAxis(Axis):
+    """Mechanical gear (G) on the power chain: CDUs, pumps, air units, towers, chillers, in this order.
+
+    Attributes:
+        kind: kind of each.
+        feed: (G, 2) index on the power axis of feeds A and B.
+    """
+
+    kind: tuple[str, ...]
+    feed: Ints

@@ -1,0 +1,54 @@
+"""From a rating point on a datasheet to the parameters that the solvers use."""
+
+from __future__ import annotations
+
+import math
+
+from topology.errors import SiteError
+
+
+def counterflow_ua_w_k(duty_w: float, approach_k: float, hot_w_k: float, cold_w_k: float) -> float:
+    """Conductance of a counterflow exchanger from its rating point.
+
+    With approach = hot outlet - cold inlet, the hot inlet lies ``approach + duty / C_hot`` above the cold inlet, so
+    eps = duty / (C_min * that), and for Z = C_min / C_max: NTU = ln((1 - eps Z) / (1 - eps)) / (1 - Z), or eps / (1 - eps)
+    at Z = 1 (Incropera and DeWitt, Fundamentals of Heat and Mass Transfer, table 11.4).
+
+    Args:
+        duty_w: rated heat [W].
+        approach_k: hot outlet minus cold inlet [K].
+        hot_w_k: capacity rate of the hot side, flow times heat capacity [W/K].
+        cold_w_k: capacity rate of the cold side [W/K].
+
+    Returns:
+        UA [W/K].
+
+    Raises:
+        SiteError: the rating point is beyond what any counterflow exchanger can do.
+
+    >>> round(counterflow_ua_w_k(100e3, 5.0, 20e3, 20e3))
+    20000
+    """
+    low, high = min(hot_w_k, cold_w_k), max(hot_w_k, cold_w_k)
+    span = approach_k + duty_w / hot_w_k
+    eps, z = duty_w / (low * span), low / high
+    if not 0.0 < eps < 1.0:
+        raise SiteError(
+            f"a rating of {duty_w / 1e3:.0f} kW at an approach of {approach_k:g} K needs an effectiveness of {eps:.3f}: "
+            f"check the flows ({hot_w_k / 1e3:.1f} and {cold_w_k / 1e3:.1f} kW/K)"
+        )
+    ntu = eps / (1.0 - eps) if abs(1.0 - z) < 1e-9 else math.log((1.0 - eps * z) / (1.0 - eps)) / (1.0 - z)
+    return ntu * low
+
+
+def quadratic_resistance(dp_pa: float, flow_kg_s: float) -> float:
+    """Resistance k of ``dp = k m^2`` [Pa s2/kg2] through one point; infinite where there is no flow.
+
+    Args:
+        dp_pa: pressure drop at the point [Pa].
+        flow_kg_s: flow at the point [kg/s].
+
+    >>> quadratic_resistance(100e3, 2.0)
+    25000.0
+    """
+    return dp_pa / flow_kg_s**2 if flow_kg_s > 0.0 else math.inf
