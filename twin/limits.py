@@ -1,0 +1,200 @@
+"""What must hold: every limit of a plant as one row of a table, and how far a state is from each.
+
+A limit is one function under :func:`limit`. Margins are fractions: of the rating for powers, currents and flows; of the
+permitted rise over the set-point for temperatures (1 at the set-point, 0 at the limit). Negative means violated. A lost
+supply or a heat that nothing carries away has margin -1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from topology.axes import Axis, Floats, Ints
+from topology.plant import Plant
+from twin.state import SteadyState
+
+HEADER_DP_FRAC = 0.9
+"""Share of a loop's header set-point below which its pumps count as too small (control band of +-10 %, our choice)."""
+LOST_MARGIN = -1.0
+
+
+@dataclass(frozen=True)
+class Family:
+    """One kind of limit over some elements.
+
+    Attributes:
+        name: such as ``current``.
+        unit: unit suffix of ``bound`` and of the values.
+        ids: elements.
+        bound: (n,) limit.
+        reference: (n,) value at which the margin is 1; 0 for ratings.
+        value: (S, n) values of a state.
+    """
+
+    name: str
+    unit: str
+    ids: tuple[str, ...]
+    bound: Floats
+    reference: Floats
+    value: Callable[[SteadyState], Floats]
+
+
+_REGISTRY: list[Callable[[Plant], Sequence[Family]]] = []
+
+
+def limit(function: Callable[[Plant], Sequence[Family]]) -> Callable[[Plant], Sequence[Family]]:
+    """Register a function that returns the limits of one part of a plant."""
+    _REGISTRY.append(function)
+    return function
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Every limit of a plant (K rows).
+
+    Attributes:
+        element: (K,) element ids.
+        limit: (K,) names.
+        unit: (K,) unit suffixes.
+        bound: (K,) limits.
+        reference: (K,) values of margin 1.
+        families: what they were made from, in order.
+    """
+
+    element: tuple[str, ...]
+    limit: tuple[str, ...]
+    unit: tuple[str, ...]
+    bound: Floats
+    reference: Floats
+    families: tuple[Family, ...]
+
+    def values(self, state: SteadyState) -> Floats:
+        """(S, K) value of each limit's quantity."""
+        return np.concatenate([f.value(state) for f in self.families], axis=1)
+
+    def margins(self, values: Floats) -> Floats:
+        """(S, K) margin fractions of values; :data:`LOST_MARGIN` where a value is infinite."""
+        with np.errstate(invalid="ignore"):
+            margin = (self.bound - values) / (self.bound - self.reference)
+        result: Floats = np.where(np.isfinite(values), margin, LOST_MARGIN)
+        return result
+
+
+def limits(plant: Plant) -> Limits:
+    """Collect every limit of a plant; elements without a rating have no row."""
+    families = tuple(f for make in _REGISTRY for f in make(plant) if f.ids)
+    return Limits(
+        element=tuple(i for f in families for i in f.ids), limit=tuple(f.name for f in families for _ in f.ids),
+        unit=tuple(f.unit for f in families for _ in f.ids), bound=_join([f.bound for f in families]),
+        reference=_join([f.reference for f in families]), families=families,
+    )  # fmt: skip
+
+
+def _join(parts: Sequence[Floats]) -> Floats:
+    return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def _family(
+    name: str, unit: str, axis: Axis, bound: Floats, value: Callable[[SteadyState, Ints], Floats], reference: Floats | None = None
+) -> Family:
+    """Rows for the elements of an axis whose bound is finite."""
+    own = np.flatnonzero(np.isfinite(bound))
+    base = np.zeros(own.size) if reference is None else reference[own]
+    return Family(name, unit, tuple(axis.ids[k] for k in own), bound[own], base, lambda state: value(state, own))
+
+
+@limit
+def power_ratings(plant: Plant) -> Sequence[Family]:
+    """Continuous ratings of the power chain (derated, as the site or the catalog says)."""
+    p = plant.power
+    return (
+        _family("active power", "w", p, p.rating_w, lambda s, k: s.power.out_w[:, k]),
+        _family("apparent power", "va", p, p.rating_va, lambda s, k: s.power.out_va[:, k]),
+        _family("current", "a", p, np.where(p.voltage_v > 0.0, p.rating_a, np.inf), lambda s, k: s.power.current_a[:, k]),
+    )
+
+
+@limit
+def rack_supply(plant: Plant) -> Sequence[Family]:
+    """Every connected rack has a live cord; value 1 is supplied, infinite is not."""
+    racks = plant.racks
+
+    def value(state: SteadyState, own: Ints) -> Floats:
+        lost = state.loads.present[:, own] & ~state.power.powered[:, own] & ~_taken_out(plant, state)[:, own]
+        return np.where(lost, np.inf, 0.0)
+
+    return (_family("power supply", "frac", racks, np.ones(racks.n), value),)
+
+
+def _taken_out(plant: Plant, state: SteadyState) -> np.ndarray:
+    """(S, R) the rack itself is what is lost."""
+    number = {name: k for k, name in enumerate(plant.racks.ids)}
+    gone = np.zeros((len(state.outages.sets), plant.racks.n), bool)
+    for z, names in enumerate(state.outages.sets):
+        for name in names:
+            if name in number:
+                gone[z, number[name]] = True
+    taken: np.ndarray = gone[state.outages.index]
+    return taken
+
+
+@limit
+def rack_temperatures(plant: Plant) -> Sequence[Family]:
+    """Chip, coolant and inlet limits of each rack's SKU, and that its heat is carried away at all."""
+    racks, site_c = plant.racks, plant.halls.air_supply_c[plant.racks.hall]
+    hung = racks.manifold >= 0
+    if plant.manifolds.n:
+        coolant_set = np.where(hung, plant.loops.supply_c[plant.manifolds.loop[racks.manifold]], site_c)
+    else:
+        coolant_set = site_c
+    loop = plant.manifolds.loop[racks.manifold] if plant.manifolds.n else racks.manifold
+
+    def supply(state: SteadyState, own: Ints) -> Floats:
+        return np.where(state.loads.present[:, own], state.heat.loop_supply_c[:, loop[own]], coolant_set[own])
+
+    def only_present(field: str, base: Floats) -> Callable[[SteadyState, Ints], Floats]:
+        return lambda s, k: np.where(s.loads.present[:, k], getattr(s.heat, field)[:, k], base[k])
+
+    def uncooled(state: SteadyState, own: Ints) -> Floats:
+        hot = state.loads.present[:, own] & ~state.heat.cooled[:, own] & (state.loads.rack_w[:, own] > 0.0)
+        return np.where(hot, np.inf, 0.0)
+
+    return (
+        _family("chip temperature", "c", racks, racks.chip_limit_c, only_present("chip_c", coolant_set), np.minimum(coolant_set, racks.chip_limit_c - 1.0)),
+        _family("coolant supply", "c", racks, np.where(hung, racks.coolant_limit_c, np.inf), supply, np.minimum(coolant_set, racks.coolant_limit_c - 1.0)),
+        _family("inlet air", "c", racks, racks.inlet_limit_c, only_present("inlet_c", site_c), np.minimum(site_c, racks.inlet_limit_c - 1.0)),
+        _family("heat removal", "frac", racks, np.ones(racks.n), uncooled),
+    )
+
+
+@limit
+def position_power(plant: Plant) -> Sequence[Family]:
+    """Largest rack that a position may take, where the site says so."""
+    site = plant.site
+    most = [site.positions[r.position].max_power_w for r in site.racks.values()]
+    bound = np.array([np.inf if m is None else m for m in most], dtype=np.float64)
+    return (_family("position power", "w", plant.racks, bound, lambda s, k: s.loads.rack_w[:, k]),)
+
+
+@limit
+def cooling_ratings(plant: Plant) -> Sequence[Family]:
+    """CDU heat, pump motors, loop supply, header pressure, flow of the mains, and supply air of each hall."""
+    cdus, loops, halls, pumps = plant.cdus, plant.loops, plant.halls, plant.pumps
+    tcs = np.where(~loops.fws, 1.0, np.inf)
+    used = np.zeros(loops.n, bool)
+    used[plant.cdus.loop] = True
+
+    def dp_short(state: SteadyState, own: Ints) -> Floats:
+        return (loops.dp_pa[own] - state.flow.loop_dp_pa[:, own]) / (loops.dp_pa[own] * (1.0 - HEADER_DP_FRAC))
+
+    return (
+        _family("CDU heat", "w", cdus, cdus.duty_w, lambda s, k: s.heat.cdu_w[:, k]),
+        _family("pump power", "w", pumps, pumps.rating_w, lambda s, k: s.flow.pump_w[:, k]),
+        _family("loop supply", "c", loops, loops.supply_limit_c, lambda s, k: s.heat.loop_supply_c[:, k], loops.supply_c),
+        _family("header pressure", "frac", loops, np.where(used, tcs, np.inf), dp_short),
+        _family("loop flow", "kg_s", loops, loops.flow_limit_kg_s, lambda s, k: s.flow.loop_kg_s[:, k]),
+        _family("hall supply air", "c", halls, halls.air_limit_c, lambda s, k: s.heat.hall_supply_c[:, k], halls.air_supply_c),
+    )

@@ -1,0 +1,194 @@
+"""From utilisation, measured power or nameplate to :class:`twin.state.Loads`.
+
+Power of a part: ``P = idle + (max - idle) u^a``. Rack input: the stages in turn, each of ``units`` equal converters with loss
+``fixed + frac P + quad P^2`` of its own output. Heat to liquid: each part's and each stage's own share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from topology.axes import Bools, Floats
+from topology.errors import UsageError, nearest
+from topology.models import Part, Sku, Stage
+from topology.plant import Plant
+from twin.state import Loads
+
+GROUPS = ("cpu", "gpu", "other")
+"""Groups of parts that take a utilisation; ``fixed`` parts do not move."""
+
+
+def from_utilisation(plant: Plant, utilisation: float | Mapping[str, float], racks: Bools | None = None) -> Loads:
+    """Loads of one scenario at a utilisation.
+
+    Args:
+        plant: the plant.
+        utilisation: one value for every group [1], or one a group; a group that is not named idles.
+        racks: (R,) racks that draw; those in a drawing state where not given.
+
+    Returns:
+        Loads of one scenario.
+
+    Raises:
+        UsageError: an unknown group or a value outside 0..1.
+    """
+    by_group = dict.fromkeys(GROUPS, utilisation) if isinstance(utilisation, (int, float)) else dict(utilisation)
+    for group, u in by_group.items():
+        if group not in GROUPS:
+            raise UsageError(f"no part is of group {group!r}; {nearest(group, GROUPS)}")
+        if not 0.0 <= u <= 1.0:
+            raise UsageError(f"utilisation {group}={u:g} is outside 0..1")
+    on = plant.racks.drawing if racks is None else racks
+    present = plant.racks.holding if racks is None else racks
+    table = np.array([_sku_row(s, [_part_w(p, by_group.get(p.group, 0.0)) for p in s.parts]) for s in plant.racks.skus])
+    per_rack = table.reshape(-1, 4)[plant.racks.sku]
+    return Loads(*(np.where(on, per_rack[:, k], 0.0)[None, :] for k in range(4)), present[None, :].copy())
+
+
+def from_nameplate(plant: Plant, racks: Bools | None = None) -> Loads:
+    """Loads of one scenario with every rack at its allocated power.
+
+    Args:
+        plant: the plant.
+        racks: (R,) racks that draw; every rack that holds headroom where not given.
+
+    Returns:
+        Loads of one scenario.
+    """
+    on = plant.racks.holding if racks is None else racks
+    return from_power(plant, np.where(on, plant.racks.budget_w, 0.0)[None, :], on[None, :])
+
+
+def from_power(plant: Plant, rack_w: Floats, present: Bools | None = None) -> Loads:
+    """Loads from power at the rack's input, measured or forecast; never clamped to what the SKU allows.
+
+    The input is taken back through the stages to the parts. Between idle and full load parts move together; below idle they
+    shrink in proportion to their idle power, above full load they grow in proportion to their full power.
+
+    Args:
+        plant: the plant.
+        rack_w: (S, R) input power [W].
+        present: (S, R) or (1, R) racks connected to coolant; those that hold headroom where not given.
+
+    Returns:
+        Loads of S scenarios.
+
+    Raises:
+        UsageError: a value is negative or not finite, or the rack axis differs.
+    """
+    if rack_w.ndim != 2 or rack_w.shape[1] != plant.racks.n:
+        raise UsageError(f"rack_w has shape {rack_w.shape}, not (scenarios, {plant.racks.n})")
+    bad = ~(np.isfinite(rack_w) & (rack_w >= 0.0))
+    if bad.any():
+        s, r = np.argwhere(bad)[0]
+        raise UsageError(f"rack {plant.racks.ids[r]} draws {rack_w[s, r]} W in scenario {s}; give finite power of at least 0")
+    out = np.zeros((4, *rack_w.shape))
+    for k, sku in enumerate(plant.racks.skus):
+        cols = np.flatnonzero(plant.racks.sku == k)
+        out[:, :, cols] = _sku_from_power(sku, rack_w[:, cols])
+    on = plant.racks.holding[None, :] if present is None else present
+    return Loads(*out, np.broadcast_to(on, rack_w.shape))
+
+
+def _part_w(part: Part, utilisation: float) -> float:
+    if part.group == "fixed":
+        return part.count * part.max_w
+    return part.count * (part.idle_w + (part.max_w - part.idle_w) * utilisation**part.exponent)
+
+
+def _sku_row(sku: Sku, parts_w: list[float]) -> tuple[float, float, float, float]:
+    """(input, IT, one accelerator, liquid) of one rack [W]."""
+    through = sum(w for w, p in zip(parts_w, sku.parts, strict=True) if p.converted)
+    beside = sum(parts_w) - through
+    liquid = sum(w * p.liquid_frac for w, p in zip(parts_w, sku.parts, strict=True))
+    level = through
+    for stage in sku.stages:
+        loss = float(stage_loss_w(stage, np.asarray(level)))
+        liquid += loss * stage.liquid_frac
+        level += loss
+    return level + beside, through + beside, _chip_w(sku, parts_w), liquid
+
+
+def _chip_w(sku: Sku, parts_w: list[float]) -> float:
+    count = sum(p.count for p in sku.parts if p.chip == sku.chip)
+    total = sum(w for w, p in zip(parts_w, sku.parts, strict=True) if p.chip == sku.chip)
+    return total / count if count else 0.0
+
+
+def stage_loss_w(stage: Stage, out_w: Floats) -> Floats:
+    """Loss of a stage whose units share an output power [W]: ``n (a + b P/n + c (P/n)^2)``, any shape."""
+    each = out_w / stage.units
+    loss: Floats = stage.units * (stage.fixed_w + stage.loss_frac * each + stage.loss_quad_per_w * each * each)
+    return loss
+
+
+def stage_output_w(stage: Stage, in_w: Floats) -> Floats:
+    """Output of a stage from its input: the positive root of ``c P^2 + (1 + b) P + a = P_in`` a unit, 0 below no-load loss."""
+    spare = np.maximum(in_w / stage.units - stage.fixed_w, 0.0)
+    b = 1.0 + stage.loss_frac
+    each = 2.0 * spare / (b + np.sqrt(b * b + 4.0 * stage.loss_quad_per_w * spare))
+    out: Floats = stage.units * each
+    return out
+
+
+def _sku_from_power(sku: Sku, rack_w: Floats) -> Floats:
+    """(4, S, r): input, IT, one accelerator, liquid [W] from input power of racks of one SKU."""
+    idle = np.array([_part_w(p, 0.0) for p in sku.parts])
+    full = np.array([_part_w(p, 1.0) for p in sku.parts])
+    converted = np.array([p.converted for p in sku.parts])
+    knots_it = np.array([0.0, idle.sum(), full.sum()])
+    knots_in = np.array([0.0, _sku_row(sku, list(idle))[0], _sku_row(sku, list(full))[0]])
+    it = _it_from_input(sku, rack_w, idle, full, converted, knots_in)
+    share = _spread(it, idle, full, knots_it)
+    liquid = np.tensordot(share, np.array([p.liquid_frac for p in sku.parts]), axes=(0, 0))
+    level = share[converted].sum(axis=0)
+    beside = share[~converted].sum(axis=0)
+    floor = rack_w - beside
+    for stage in sku.stages[:-1]:
+        loss = np.minimum(stage_loss_w(stage, level), floor - level)
+        liquid += loss * stage.liquid_frac
+        level = level + loss
+    if sku.stages:
+        liquid += (floor - level) * sku.stages[-1].liquid_frac
+    chips = np.array([p.chip == sku.chip for p in sku.parts])
+    count = sum(p.count for p in sku.parts if p.chip == sku.chip)
+    chip = share[chips].sum(axis=0) / max(count, 1)
+    return np.stack([rack_w, it, chip, liquid])
+
+
+def _spread(it: Floats, idle: Floats, full: Floats, knots: Floats) -> Floats:
+    """Split IT power over parts, (part, S, r): in proportion below idle and above full load, together in between."""
+    span = max(knots[2] - knots[1], 1e-9)
+    x = np.clip((it - knots[1]) / span, 0.0, 1.0)
+    low = np.minimum(it / max(knots[1], 1e-9), 1.0)
+    high = np.maximum(it / max(knots[2], 1e-9), 1.0)
+    shape = (-1, *([1] * it.ndim))
+    base: Floats = (idle.reshape(shape) * (1.0 - x) + full.reshape(shape) * x) * np.where(x <= 0.0, low, high)
+    return base
+
+
+def _it_from_input(sku: Sku, rack_w: Floats, idle: Floats, full: Floats, converted: Bools, knots_in: Floats) -> Floats:
+    """IT power whose losses add up to the measured input; parts beside the stages keep their own law."""
+    if not sku.stages:
+        return rack_w.copy()
+    if converted.all():
+        level = rack_w
+        for stage in reversed(sku.stages):
+            level = stage_output_w(stage, level)
+        return np.minimum(level, rack_w)
+    knots_it = np.array([0.0, idle.sum(), full.sum()])
+    it = np.interp(rack_w, knots_in, knots_it)
+    for _ in range(60):
+        share = _spread(it, idle, full, knots_it)
+        beside = share[~converted].sum(axis=0)
+        level = np.maximum(rack_w - beside, 0.0)
+        for stage in reversed(sku.stages):
+            level = stage_output_w(stage, level)
+        new = np.minimum(level + beside, rack_w)
+        if np.all(np.abs(new - it) <= 1e-13 * np.maximum(rack_w, 1.0)):
+            return new
+        it = new
+    return it
+

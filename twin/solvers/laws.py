@@ -1,0 +1,88 @@
+"""Physical laws as pure scalar functions, compiled; every formula with its source."""
+
+from __future__ import annotations
+
+import math
+
+from topology.axes import Floats
+from twin.solvers.jit import kernel
+
+LAMINAR_RE, TURBULENT_RE = 2300.0, 4000.0
+"""Bounds of the critical zone (Moody, Trans. ASME 66, 1944); friction is blended linearly in between."""
+YORK_WET_BULB_C = (-34.4, 26.6667)
+YORK_RANGE_K = (1.1111, 22.2222)
+YORK_APPROACH_K = (1.1111, 40.0)
+YORK_LG_MAX = 8.0
+"""Bounds of the York correlation (EnergyPlus Engineering Reference, variable speed cooling towers, YorkCalc)."""
+
+
+@kernel
+def friction_haaland(reynolds: float, relative_roughness: float) -> float:
+    """Darcy friction factor: 64/Re laminar, Haaland turbulent (J. Fluids Eng. 105, 1983, p. 89), blended in between.
+
+    Args:
+        reynolds: Reynolds number, above 0.
+        relative_roughness: roughness over diameter.
+    """
+    if reynolds <= 2300.0:
+        return 64.0 / reynolds
+    re = max(reynolds, 4000.0)
+    x = -1.8 * math.log10((relative_roughness / 3.7) ** 1.11 + 6.9 / re)
+    turbulent = 1.0 / (x * x)
+    if reynolds >= 4000.0:
+        return turbulent
+    w = (reynolds - 2300.0) / 1700.0
+    return (1.0 - w) * 64.0 / 2300.0 + w * turbulent
+
+
+@kernel
+def counterflow_effectiveness(ntu: float, z: float) -> float:
+    """Effectiveness of a counterflow exchanger (Incropera and DeWitt, table 11.3).
+
+    Args:
+        ntu: UA over the smaller capacity rate.
+        z: smaller over larger capacity rate, 0..1.
+    """
+    if z > 1.0 - 1e-7:
+        return ntu / (1.0 + ntu)
+    e = math.exp(-ntu * (1.0 - z))
+    return (1.0 - e) / (1.0 - z * e)
+
+
+@kernel
+def exchanger_w_k(ua_w_k: float, hot_w_k: float, cold_w_k: float) -> float:
+    """Heat per kelvin between both inlets, ``eps * C_min`` [W/K], of a counterflow exchanger; 0 without flow."""
+    low, high = min(hot_w_k, cold_w_k), max(hot_w_k, cold_w_k)
+    if low <= 0.0:
+        return 0.0
+    return counterflow_effectiveness(ua_w_k / low, low / high) * low
+
+
+@kernel
+def york_approach_k(wet_bulb_c: float, range_k: float, lg: float, c: Floats) -> float:
+    """Approach of an open tower [K], YorkCalc (EnergyPlus Engineering Reference; 27 coefficients, wet bulb inner).
+
+    Args:
+        wet_bulb_c: outdoor wet bulb [degC].
+        range_k: tower water in minus out [K].
+        lg: water to air mass flow over its design value.
+        c: the 27 coefficients, :data:`YORK`.
+    """
+    t, r = wet_bulb_c, range_k
+    total = 0.0
+    scale = 1.0
+    k = 0
+    for _ in range(3):
+        inner = 1.0
+        for _ in range(3):
+            total += scale * inner * (c[k] + c[k + 1] * t + c[k + 2] * t * t)
+            inner *= r
+            k += 3
+        scale *= lg
+    return total
+
+
+@kernel
+def biquadratic(c: Floats, x: float, y: float) -> float:
+    """``c0 + c1 x + c2 x^2 + c3 y + c4 y^2 + c5 x y`` (DOE-2 curve form)."""
+    return c[0] + c[1] * x + c[2] * x * x + c[3] * y + c[4] * y * y + c[5] * x * y

@@ -1,0 +1,117 @@
+"""The steady solve: one function in which the whole flow can be read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from topology.axes import Bools, Floats, Ints
+from topology.errors import LedgerError
+from topology.plant import Plant
+from twin.solvers.hydraulic import solve_flow
+from twin.solvers.power import Supply, solve_power, supply
+from twin.solvers.thermal import solve_heat
+from twin.state import Ambient, FlowState, HeatState, Ledger, Loads, Outages, PowerState, SteadyState, rows_of
+
+LEDGER_TOLERANCE = 1e-9
+"""Largest share of the site's power by which energy may fail to close."""
+
+
+def solve_steady(plant: Plant, loads: Loads, ambient: Ambient, outages: Outages | None = None) -> SteadyState:
+    """Solve power, flow and heat of every scenario.
+
+    Args:
+        plant: the plant.
+        loads: S scenarios, or one that serves all.
+        ambient: S scenarios, or one.
+        outages: S scenarios; normal operation where not given.
+
+    Returns:
+        Frozen arrays shaped (S, element), with a ledger that closes to :data:`LEDGER_TOLERANCE`.
+
+    Raises:
+        UsageError: inputs of different length.
+        NotConverged: a loop or the heat balance did not settle.
+        LedgerError: energy does not close, which would be a fault of this code.
+    """
+    scenarios = max(loads.scenarios, ambient.wet_bulb_c.shape[0], outages.index.size if outages else 1)
+    out = outages or Outages.none(1)
+    index = rows_of(out.index, scenarios, "outages")
+    weather = Ambient(np.ascontiguousarray(rows_of(ambient.wet_bulb_c, scenarios, "ambient")))
+    asked = _every(loads, scenarios)
+    chain = supply(plant, out.sets)
+    powered = chain.rack_share.sum(axis=2) > 0.0
+    drawn = _only_powered(asked, powered[index])
+    gear_on = chain.gear_share.sum(axis=2) > 0.0
+    flow, row = _flows(plant, chain, gear_on, index, asked.present, out)
+    heat, fws_kg_s, stranded, vented = solve_heat(plant, drawn, flow, row, gear_on, index, weather)
+    power = solve_power(plant, chain, index, drawn, heat.gear_w)
+    ledger = _ledger(plant, drawn, power, heat, stranded, vented)
+    state = FlowState(*(getattr(flow, name)[row] for name in FlowState.__dataclass_fields__))
+    state = replace(state, loop_kg_s=np.where(plant.loops.fws, fws_kg_s, state.loop_kg_s))
+    return SteadyState(drawn, weather, Outages(out.sets, index), power, _with_pumps(plant, state, heat), heat, ledger)
+
+
+def _every(loads: Loads, scenarios: int) -> Loads:
+    rows = {name: rows_of(getattr(loads, name), scenarios, "loads") for name in Loads.__dataclass_fields__}
+    return Loads(**rows)
+
+
+def _only_powered(loads: Loads, powered: Bools) -> Loads:
+    def cut(values: Floats) -> Floats:
+        return np.where(powered, values, 0.0)
+
+    return Loads(cut(loads.rack_w), cut(loads.it_w), cut(loads.chip_w), cut(loads.liquid_w), loads.present)
+
+
+def _flows(plant: Plant, chain: Supply, gear_on: Bools, index: Ints, present: Bools, outages: Outages) -> tuple[FlowState, Ints]:
+    """Solve each distinct pair of lost elements and connected racks once; row of each scenario in the result."""
+    cut = _isolated(plant, outages.sets)
+    pattern = np.ascontiguousarray(present & ~cut[index])
+    keys = np.concatenate([np.packbits(gear_on[index], axis=1), np.packbits(pattern, axis=1)], axis=1)
+    _, first, row = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    return solve_flow(plant, gear_on[index[first]], pattern[first]), row.reshape(-1).astype(np.int64)
+
+
+def _isolated(plant: Plant, sets: tuple[tuple[str, ...], ...]) -> Bools:
+    """(Z, R) racks whose manifold or loop is lost."""
+    cut = np.zeros((len(sets), plant.racks.n), bool)
+    for z, names in enumerate(sets):
+        for name in names:
+            axis, k = plant.find(name)
+            hung = plant.racks.manifold
+            if axis == "manifolds":
+                cut[z] |= hung == k
+            elif axis == "loops" and plant.manifolds.n:
+                cut[z] |= (hung >= 0) & (plant.manifolds.loop[hung] == k)
+            elif axis == "racks":
+                cut[z, k] = True
+    return cut
+
+
+def _with_pumps(plant: Plant, flow: FlowState, heat: HeatState) -> FlowState:
+    """Facility pumps get the power that the thermal solve found."""
+    own = plant.pumps.cdu < 0
+    return replace(flow, pump_w=np.where(own, heat.gear_w[:, plant.pumps.gear], flow.pump_w))
+
+
+def _ledger(plant: Plant, loads: Loads, power: PowerState, heat: HeatState, stranded: Floats, vented: Floats) -> Ledger:
+    site, it, racks = power.source_w, loads.it_w.sum(axis=1), loads.rack_w.sum(axis=1)
+    chain, cooling = power.loss_w.sum(axis=1), heat.gear_w.sum(axis=1)
+    tower = plant.towers.gear
+    tower_own = heat.gear_w[:, tower].sum(axis=1)
+    in_cdus = plant.cdus.gear
+    inside = np.unique(np.concatenate([in_cdus, plant.pumps.gear[plant.pumps.cdu >= 0]]))
+    rejected = heat.tower_w.sum(axis=1)
+    ambient = chain + tower_own + vented
+    scale = np.maximum(site, 1.0)
+    electric = np.abs(site - (racks + chain + cooling)) / scale
+    thermal = np.abs(site - (rejected + ambient + stranded)) / scale
+    worst = int(np.argmax(np.maximum(electric, thermal))) if site.size else 0
+    if site.size and max(electric[worst], thermal[worst]) > LEDGER_TOLERANCE:
+        raise LedgerError(
+            f"energy of scenario {worst} does not close: electric {electric[worst]:.1e}, heat {thermal[worst]:.1e} of site power",
+            scenario=worst, residual=float(max(electric[worst], thermal[worst])),
+        )  # fmt: skip
+    return Ledger(site, it, racks - it, chain, cooling, heat.gear_w[:, inside].sum(axis=1), rejected, ambient, stranded, electric, thermal)

@@ -1,0 +1,279 @@
+"""What goes into a solve and what comes out: frozen arrays shaped ``(scenario, element)``. The front door of this house.
+
+One solve is a batch of one. An input with one row serves every scenario. Every solve closes its energy ledger
+(:class:`Ledger`), asserted where it is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topology.axes import Bools, Floats, Ints
+from topology.errors import UsageError
+from topology.plant import Plant
+
+
+@dataclass(frozen=True)
+class Loads:
+    """What each rack draws and where its heat goes; make one with :mod:`twin.loads`.
+
+    Attributes:
+        rack_w: (S, R) power at the rack's input.
+        it_w: (S, R) power of its parts, after the rack's own conversion stages.
+        chip_w: (S, R) power of one accelerator.
+        liquid_w: (S, R) heat that goes to liquid; the rest of ``rack_w`` goes to air.
+        present: (S, R) the rack is connected to its manifold (a branch that is not there carries no flow).
+    """
+
+    rack_w: Floats
+    it_w: Floats
+    chip_w: Floats
+    liquid_w: Floats
+    present: Bools
+
+    @property
+    def scenarios(self) -> int:
+        """Number of scenarios S."""
+        return int(self.rack_w.shape[0])
+
+    def take(self, rows: Ints | slice) -> Loads:
+        """Some scenarios, in the order asked for."""
+        return Loads(*(getattr(self, f.name)[rows] for f in fields(self)))
+
+
+@dataclass(frozen=True)
+class Ambient:
+    """Weather outside, one value a scenario.
+
+    Attributes:
+        wet_bulb_c: (S,) outdoor wet bulb.
+    """
+
+    wet_bulb_c: Floats
+
+
+@dataclass(frozen=True)
+class Outages:
+    """Which elements are lost in which scenario.
+
+    Attributes:
+        sets: distinct sets of lost elements, each sorted ids; ``()`` is normal operation.
+        index: (S,) which set holds in each scenario.
+    """
+
+    sets: tuple[tuple[str, ...], ...]
+    index: Ints
+
+    @staticmethod
+    def none(scenarios: int = 1) -> Outages:
+        """Normal operation in every scenario."""
+        return Outages(((),), np.zeros(scenarios, dtype=np.int64))
+
+    @staticmethod
+    def of(plant: Plant, lost: Sequence[Sequence[str]]) -> Outages:
+        """One entry a scenario, each a list of element ids.
+
+        Raises:
+            UsageError: an id is not on the plant.
+        """
+        wanted = [tuple(sorted(set(x))) for x in lost]
+        for name in {i for x in wanted for i in x}:
+            plant.find(name)
+        sets = tuple(dict.fromkeys(wanted))
+        number = {s: k for k, s in enumerate(sets)}
+        return Outages(sets, np.asarray([number[w] for w in wanted], dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class PowerState:
+    """The power chain.
+
+    Attributes:
+        out_w: (S, N) active power at each element's output.
+        out_va: (S, N) apparent power there.
+        current_a: (S, N) line current there, 0 where no voltage is known.
+        loss_w: (S, N) loss of each element.
+        alive: (S, N) the element has a path to a source.
+        cord_w: (S, R, 2) active power of each rack's cords A and B.
+        powered: (S, R) at least one cord is alive.
+        gear_alive: (S, G) the gear runs (not lost, and at least one feed alive).
+        source_w: (S,) power drawn from all sources.
+    """
+
+    out_w: Floats
+    out_va: Floats
+    current_a: Floats
+    loss_w: Floats
+    alive: Bools
+    cord_w: Floats
+    powered: Bools
+    gear_alive: Bools
+    source_w: Floats
+
+
+@dataclass(frozen=True)
+class FlowState:
+    """Hydraulics of the TCS loops.
+
+    Attributes:
+        rack_kg_s: (S, R) coolant flow of each rack.
+        loop_kg_s: (S, L) flow of each loop (FWS loops: flow that the valves ask for, as delivered).
+        loop_dp_pa: (S, L) header differential pressure.
+        cdu_kg_s: (S, C) hot-side flow of each CDU.
+        pump_w: (S, U) electrical power of each pump entry.
+        pump_speed_frac: (S, U) speed.
+        spread_frac: (S, M) (largest - smallest branch flow over its rating) / mean, present branches of each manifold.
+    """
+
+    rack_kg_s: Floats
+    loop_kg_s: Floats
+    loop_dp_pa: Floats
+    cdu_kg_s: Floats
+    pump_w: Floats
+    pump_speed_frac: Floats
+    spread_frac: Floats
+
+
+@dataclass(frozen=True)
+class HeatState:
+    """Temperatures and heat. An element that nothing cools has no steady temperature: it is infinite there.
+
+    Attributes:
+        loop_supply_c: (S, L) supply temperature.
+        loop_return_c: (S, L) return temperature.
+        cdu_w: (S, C) heat through each CDU.
+        cdu_supply_c: (S, C) hot-side outlet.
+        cdu_valve_frac: (S, C) cold-side flow over its full flow.
+        air_unit_w: (S, A) heat through each fan wall.
+        hall_supply_c: (S, H) supply air.
+        hall_return_c: (S, H) return air.
+        hall_w: (S, H) air heat of the hall, fans included.
+        tower_w: (S, W) heat rejected by each cell.
+        tower_fan_frac: (S, W) fan speed.
+        tower_in_bounds: (S, W) the York correlation is inside its bounds.
+        chiller_w: (S, K) heat taken by each chiller.
+        gear_w: (S, G) electrical power of all mechanical gear, 0 where it does not run.
+        chip_c: (S, R) accelerator temperature (inlet air or coolant temperature where the rack is off).
+        rack_return_c: (S, R) coolant outlet of each rack; supply temperature where there is no flow.
+        inlet_c: (S, R) air at the rack's inlet.
+        cooled: (S, R) the rack's liquid and air heat are carried away.
+    """
+
+    loop_supply_c: Floats
+    loop_return_c: Floats
+    cdu_w: Floats
+    cdu_supply_c: Floats
+    cdu_valve_frac: Floats
+    air_unit_w: Floats
+    hall_supply_c: Floats
+    hall_return_c: Floats
+    hall_w: Floats
+    tower_w: Floats
+    tower_fan_frac: Floats
+    tower_in_bounds: Bools
+    chiller_w: Floats
+    gear_w: Floats
+    chip_c: Floats
+    rack_return_c: Floats
+    inlet_c: Floats
+    cooled: Bools
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Energy of the site, in and out, W. ``site = it + loss + cooling``, and everything that enters leaves as heat.
+
+    Attributes:
+        site_w: (S,) drawn from all sources.
+        it_w: (S,) parts of powered racks.
+        rack_loss_w: (S,) conversion inside powered racks.
+        chain_loss_w: (S,) conversion in the power chain.
+        cooling_w: (S,) pumps, fans, chillers, controls.
+        cdu_pump_w: (S,) the part of it in CDUs (pumps, fans and controls).
+        tower_out_w: (S,) heat rejected by towers.
+        ambient_w: (S,) heat that leaves beside the towers: power chain, tower fans and pumps, halls without air units.
+        stranded_w: (S,) heat of racks and halls that nothing carries away (their temperature has no steady value).
+        electric_residual_frac: (S,) |site - it - loss - cooling| / site.
+        heat_residual_frac: (S,) |site - tower_out - ambient - stranded| / site.
+    """
+
+    site_w: Floats
+    it_w: Floats
+    rack_loss_w: Floats
+    chain_loss_w: Floats
+    cooling_w: Floats
+    cdu_pump_w: Floats
+    tower_out_w: Floats
+    ambient_w: Floats
+    stranded_w: Floats
+    electric_residual_frac: Floats
+    heat_residual_frac: Floats
+
+    @property
+    def loss_w(self) -> Floats:
+        """(S,) every conversion, inside the racks and in the chain."""
+        return self.rack_loss_w + self.chain_loss_w
+
+    @property
+    def residual_frac(self) -> Floats:
+        """(S,) the larger of both residuals."""
+        return np.maximum(self.electric_residual_frac, self.heat_residual_frac)
+
+    @property
+    def feed_w(self) -> Floats:
+        """(S,) IT, every conversion loss and the CDUs: what the IT feeds carry."""
+        return self.it_w + self.loss_w + self.cdu_pump_w
+
+    @property
+    def pue(self) -> Floats:
+        """(S,) site power over IT power; IT is metered at the parts, after the rack's conversion stages.
+
+        ISO/IEC 30134-2 category 3 meters at the input of IT equipment: divide by ``it + rack_loss`` for that.
+        Infinite where there is no IT load.
+        """
+        return np.divide(self.site_w, self.it_w, out=np.full_like(self.site_w, np.inf), where=self.it_w > 0.0)
+
+
+@dataclass(frozen=True)
+class SteadyState:
+    """Answer of a steady solve over S scenarios.
+
+    Attributes:
+        loads: what was asked for, with the racks that lost both feeds drawing nothing.
+        ambient: weather.
+        outages: what was lost.
+        power: power chain.
+        flow: hydraulics.
+        heat: temperatures and heat.
+        ledger: energy in and out.
+    """
+
+    loads: Loads
+    ambient: Ambient
+    outages: Outages
+    power: PowerState
+    flow: FlowState
+    heat: HeatState
+    ledger: Ledger
+
+    @property
+    def scenarios(self) -> int:
+        """Number of scenarios S."""
+        return int(self.power.source_w.shape[0])
+
+
+def rows_of(values: NDArray[np.float64], scenarios: int, name: str) -> NDArray[np.float64]:
+    """Repeat a one-row input for every scenario.
+
+    Raises:
+        UsageError: neither one row nor one a scenario.
+    """
+    if values.shape[0] == scenarios:
+        return values
+    if values.shape[0] != 1:
+        raise UsageError(f"{name} has {values.shape[0]} rows for {scenarios} scenarios; give 1 or {scenarios}")
+    return np.broadcast_to(values, (scenarios, *values.shape[1:]))
