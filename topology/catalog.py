@@ -19,7 +19,8 @@ from typing import Any
 
 from topology.errors import CatalogError, Finding, nearest
 from topology.models import MODEL_FILES, Catalog, Model
-from topology.toml_entry import Entry, Table, read_entry, read_tables, references
+from topology.toml_entry import Entry, read_entry, references
+from topology.toml_table import read_tables
 
 PLURALS: Mapping[str, str] = MappingProxyType({f"{kind}s": kind for kind in MODEL_FILES})
 """File stem to catalog kind, such as ``cdu_models`` to ``cdu_model``."""
@@ -56,7 +57,7 @@ def load_catalog(overlay: Path | None = None) -> Catalog:
     if overlay is not None:
         own = _drafts(_overlay(overlay, findings), findings)
         drafts = _lay_over(drafts, own, findings)
-    models = {key: model for key, draft in drafts.items() if (model := draft.build(findings)) is not None}
+    models = {key: m for key, draft in drafts.items() if (m := draft.build(lambda *k: drafts.get(k), findings)) is not None}
     _check_references(drafts, findings)
     if findings:
         raise CatalogError(f"the catalog has {len(findings)} fault{'s' if len(findings) > 1 else ''}", findings)
@@ -78,7 +79,7 @@ def _overlay(folder: Path, findings: list[Finding]) -> list[_Source]:
             findings.append(Finding("no kind of the catalog has this file name", nearest(path.stem, PLURALS), file=name))
             continue
         try:
-            sources.append(_Source(PLURALS[path.stem], name, path.read_text("utf-8")))
+            sources.append(_Source(PLURALS[path.stem], name, path.read_text("utf-8-sig")))
         except (OSError, UnicodeDecodeError) as exc:
             findings.append(Finding(f"the file cannot be read: {exc}", "save it as UTF-8 text", file=name))
     return sources
@@ -87,8 +88,7 @@ def _overlay(folder: Path, findings: list[Finding]) -> list[_Source]:
 def _drafts(sources: list[_Source], findings: list[Finding]) -> Drafts:
     drafts: Drafts = {}
     for source in sources:
-        tables: tuple[Table, ...] = read_tables(source.text, source.file, findings)
-        for table in tables:
+        for table in read_tables(source.text, source.file, findings):
             drafts[source.kind, table.name] = read_entry(MODEL_FILES[source.kind], source.kind, table, findings)
     return drafts
 

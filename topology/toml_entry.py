@@ -9,49 +9,19 @@ import dataclasses
 import datetime as dt
 import math
 import re
-import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, get_type_hints
 
 from topology.columns import Column, columns_of
 from topology.errors import Finding, nearest
 from topology.models import CONFIDENCE, CURVE_LENGTHS, NESTED, Model, Provenance
-from topology.units import Unit, split, to_canonical
+from topology.toml_table import Table
+from topology.units import Unit, from_canonical, split, to_canonical
 
 _PROVENANCE = ("source", "date", "confidence", "note")
-_HEADER = re.compile(r"^\s*\[\[?\s*([^\[\]]+?)\s*\]\]?\s*(#.*)?$")
-_KEY = re.compile(r"^\s*(\"[^\"]*\"|'[^']*'|[A-Za-z0-9_-]+)\s*[.=]")
 _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A TOML table with its place.
-
-    Attributes:
-        name: name of the entry that the table belongs to.
-        values: keys and values as written.
-        file: file name for findings.
-        lines: line of each key of this table [1-based]; the empty key is the header itself.
-        children: tables and arrays of tables below it, by dotted path and index.
-    """
-
-    name: str
-    values: Mapping[str, Any]
-    file: str
-    lines: Mapping[str, int]
-    children: Mapping[tuple[str, int], Mapping[str, int]] = field(default_factory=dict)
-
-    def at(self, key: str = "") -> dict[str, Any]:
-        """Place of a key (or of the header), as keyword arguments of a Finding."""
-        return {"file": self.file, "row": self.lines.get(key, self.lines.get("", 0)), "column": key, "element": self.name}
-
-    def child(self, key: str, values: Mapping[str, Any], index: int = 0) -> Table:
-        """A table below this one; without a header of its own (written inline) it stands where its key stands."""
-        lines = self.children.get((key, index)) or {"": self.at(key.partition(".")[0])["row"]}
-        return Table(self.name, values, self.file, lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +60,45 @@ class Entry:
             broken=self.broken or base.broken,
         )
 
-    def build(self, findings: list[Finding]) -> Model | None:
-        """The model, or ``None`` (with findings) where something required is missing."""
-        missing = [name for name in required(self.type) if name not in self.values]
+    def build(self, find: Find, findings: list[Finding]) -> Model | None:
+        """The model, or ``None`` (with findings) where something required is missing.
+
+        Args:
+            find: gives the entry of a kind and name, for what a part takes over from the entry that it names.
+            findings: faults are added here.
+        """
         if self.broken:
             return None
+        missing = [name for name in required(self.type) if name not in self.values]
         for name in missing:
-            findings.append(Finding(f"{name} is missing", "any unit of the same quantity will do", **{**self.table.at(), "column": name}))
-        if missing or self.provenance is None:
+            findings.append(Finding(f"{name} is missing", "any unit of the same quantity will do", **self.table.without(name)))
+        values = {n: self._nested(n, v, find, findings) if n in NESTED else v for n, v in self.values.items()}
+        if missing or self.provenance is None or None in values.values():
             return None
         figures = MappingProxyType(dict(self.figures))
-        return self.type(name=self.table.name, provenance=self.provenance, figures=figures, **self.values)
+        return self.type(name=self.table.name, provenance=self.provenance, figures=figures, **values)
+
+    def _nested(self, name: str, rows: Sequence[Mapping[str, Any]], find: Find, findings: list[Finding]) -> tuple[Any, ...] | None:
+        """Parts or stages; what a row leaves out comes from the entry that it names, such as the power of its chip."""
+        kind = NESTED[name]
+        columns, built = columns_of(kind), []
+        for index, row in enumerate(rows):
+            values, unknown = dict(row), False
+            for column in (c for c in columns if c.refs and row.get(c.name)):
+                named = next((e for k in column.refs if (e := find(k, row[column.name])) is not None), None)
+                unknown |= named is None
+                values = {c.name: named.values[c.name] for c in columns if c.name in named.values} | values if named else values
+            lacking = [c for c in required(kind) if c not in values]
+            if not lacking:
+                built.append(kind(**values))
+            for missing in lacking if not unknown else ():
+                place = self.origin[name].child(name, index).without(missing)
+                findings.append(Finding(f"{missing} is missing in {name}[{index + 1}]", **place))
+        return tuple(built) if len(built) == len(rows) else None
+
+
+Find = Callable[[str, str], "Entry | None"]
+"""Kind and name -> entry, ``None`` where there is none."""
 
 
 def required(kind: type) -> tuple[str, ...]:
@@ -108,44 +106,6 @@ def required(kind: type) -> tuple[str, ...]:
     skipped = ("name", "provenance", "figures") if issubclass(kind, Model) else ()
     needed = (f.name for f in dataclasses.fields(kind) if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING)
     return tuple(name for name in needed if name not in skipped)
-
-
-def read_tables(text: str, file: str, findings: list[Finding]) -> tuple[Table, ...]:
-    """Parse a TOML file into its entries, each with the lines of its keys."""
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as exc:
-        line = re.search(r"at line (\d+)", str(exc))
-        findings.append(Finding(f"not valid TOML: {exc}", "mend the syntax at that place", file=file, row=int(line[1]) if line else 0))
-        return ()
-    lines = _lines(text)
-    tables = []
-    for name, values in data.items():
-        own = {k[1:]: v for k, v in lines.items() if k[0] == name}
-        header = own.get(("", 0), {"": min((v[""] for v in own.values()), default=0)})
-        if not isinstance(values, dict):
-            row = lines.get(("", "", 0), {}).get(name, 0)
-            findings.append(
-                Finding(f"{name} stands outside any entry", f"write it below a header such as [{name}]", file=file, row=row, column=name)
-            )
-            continue
-        tables.append(Table(name, values, file, header, own))
-    return tuple(tables)
-
-
-def _lines(text: str) -> dict[tuple[str, str, int], dict[str, int]]:
-    """Lines of headers and keys: (entry, path below it, index in its array of tables) -> key -> line."""
-    found: dict[tuple[str, str, int], dict[str, int]] = {}
-    current: dict[str, int] = found.setdefault(("", "", 0), {})
-    for number, line in enumerate(text.splitlines(), 1):
-        if header := _HEADER.match(line):
-            path = [part.strip().strip("\"'") for part in re.findall(r"\"[^\"]*\"|'[^']*'|[^.]+", header[1])]
-            name, below = path[0], ".".join(path[1:])
-            index = sum(1 for k in found if k[:2] == (name, below))
-            current = found.setdefault((name, below, index), {"": number})
-        elif key := _KEY.match(line):
-            current.setdefault(key[1].strip("\"'"), number)
-    return found
 
 
 def read_entry(kind: type[Model], kind_name: str, table: Table, findings: list[Finding]) -> Entry:
@@ -171,30 +131,36 @@ def read_entry(kind: type[Model], kind_name: str, table: Table, findings: list[F
 def read_columns(
     kind: type, values: Mapping[str, Any], table: Table, findings: list[Finding], other: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """Match keys to columns by name or by another unit of the same quantity, and check each value."""
+    """Match keys to columns by name or by another unit of the same quantity, and check each value.
+
+    Args:
+        kind: dataclass that declares the columns.
+        values: keys and values as written.
+        table: where they stand.
+        findings: faults are added here.
+        other: further keys that a hint may offer.
+
+    Returns:
+        Column name -> value in canonical units.
+    """
     columns = {c.name: c for c in columns_of(kind)}
-    stems = {split(c.name)[0]: c for c in columns.values() if c.unit}
     found: dict[str, Any] = {}
     for key, value in values.items():
-        column, unit = columns.get(key), None
-        if column is None:
-            stem, unit = split(key)
-            column = next(
-                (c for c in columns.values() if c.unit and unit and split(c.name)[0] == stem and c.unit.quantity == unit.quantity), None
-            )
-            if column is None and stem in stems and unit:
-                wrong = stems[stem]
-                message = f"{key} is in {unit.symbol} ({_words(unit)}), but {wrong.name} is a {_words(wrong.unit)}"
-                findings.append(Finding(message, f"give it as {wrong.name}", value=str(value), **table.at(key)))
-                continue
-        if column is None:
-            findings.append(
-                Finding(f"{key} is not a key of a {kind.__name__}", nearest(key, (*columns, *other)), value=str(value), **table.at(key))
-            )
+        stem, unit = (key, None) if key in columns else split(key)
+        alike = [columns[key]] if key in columns else [c for c in columns.values() if unit and c.unit and split(c.name)[0] == stem]
+        column = next((c for c in alike if unit is None or (c.unit and c.unit.quantity == unit.quantity)), None)
+        fault, hint = "", ""
+        if column is None and alike and unit:
+            fault = f"{key} is in {unit.symbol} ({_words(unit)}), but {alike[0].name} is a {_words(alike[0].unit)}"
+            hint = f"give it as {alike[0].name}"
+        elif column is None:
+            fault, hint = f"{key} is not a key of a {kind.__name__}", nearest(key, (*columns, *other))
         elif column.name in found:
-            findings.append(Finding(f"{column.name} is given twice, here as {key}", "keep one of them", value=str(value), **table.at(key)))
+            fault, hint = f"{column.name} is given twice, here as {key}", "keep one of them"
         else:
-            found[column.name] = _value(column, unit, key, value, table, findings)
+            found[column.name] = _value(column, unit or column.unit, key, value, table, findings)
+        if fault:
+            findings.append(Finding(fault, hint, value=str(value), **table.at(key)))
     return found
 
 
@@ -202,28 +168,33 @@ def _words(unit: Unit | None) -> str:
     return unit.quantity.replace("_", " ") if unit else "plain value"
 
 
-def _value(column: Column, unit: Unit | None, key: str, value: Any, table: Table, findings: list[Finding]) -> Any:
-    """One value in canonical units; on a fault a Finding and the value as written."""
+def _value(column: Column, unit: Unit | None, key: str, written: Any, table: Table, findings: list[Finding]) -> Any:
+    """One value in canonical units; on a fault a Finding and the value as it stands."""
     wanted, right = _TYPES[column.type]
-    if not right(value):
-        findings.append(Finding(f"{key} must be {wanted}", value=repr(value), **table.at(key)))
-        return value
+    if not right(written):
+        findings.append(Finding(f"{key} must be {wanted}", value=repr(written), **table.at(key)))
+        return written
+    value = written
     if column.type == "number":
-        value = to_canonical(float(value), unit) if unit else float(value)
+        value = to_canonical(float(written), unit) if unit else float(written)
     fault = ""
     if column.choices and value not in column.choices:
         fault = f"{key} must be one of {', '.join(column.choices)}"
     elif column.positive and value <= 0:
         fault = f"{key} must be more than 0"
     elif column.low is not None and value < column.low:
-        fault = f"{key} must be at least {column.low:g}"
+        fault = f"{key} must be at least {_bound(column.low, unit)}"
     elif column.high is not None and value > column.high:
-        fault = f"{key} must be at most {column.high:g}"
+        fault = f"{key} must be at most {_bound(column.high, unit)}"
     if fault:
-        shown = f"in {column.unit.symbol}" if column.unit and column.unit.symbol != "1" else ""
-        hint = nearest(str(value), column.choices) if column.choices else shown
-        findings.append(Finding(fault, hint, value=str(table.values.get(key, value)), **table.at(key)))
+        hint = nearest(str(written), column.choices) if column.choices else ""
+        findings.append(Finding(fault, hint, value=str(written), **table.at(key)))
     return value
+
+
+def _bound(limit: float, unit: Unit | None) -> str:
+    """A limit in the unit that people wrote."""
+    return f"{from_canonical(limit, unit):g} {unit.symbol if unit.symbol != '1' else ''}".strip() if unit else f"{limit:g}"
 
 
 def _is_number(value: Any) -> bool:
@@ -254,21 +225,11 @@ def _curve(name: str, raw: Any, table: Table, findings: list[Finding]) -> tuple[
     return tuple(float(v) for v in raw)
 
 
-def _nested(name: str, raw: Any, table: Table, findings: list[Finding]) -> tuple[Any, ...]:
-    kind = NESTED[name]
+def _nested(name: str, raw: Any, table: Table, findings: list[Finding]) -> tuple[dict[str, Any], ...]:
     if not isinstance(raw, list) or not all(isinstance(v, dict) for v in raw):
         findings.append(Finding(f"{name} is a list of tables", f"write each as [[{table.name}.{name}]]", value=str(raw), **table.at(name)))
         return ()
-    built = []
-    for index, values in enumerate(raw):
-        place = table.child(name, values, index)
-        found = read_columns(kind, values, place, findings)
-        missing = [c for c in required(kind) if c not in found]
-        for column in missing:
-            findings.append(Finding(f"{column} is missing in {name}[{index + 1}]", **{**place.at(), "column": column}))
-        if not missing:
-            built.append(kind(**found))
-    return tuple(built)
+    return tuple(read_columns(NESTED[name], values, table.child(name, index), findings) for index, values in enumerate(raw))
 
 
 def _provenance(table: Table, raw: Mapping[str, Any], findings: list[Finding]) -> Provenance | None:
@@ -277,9 +238,7 @@ def _provenance(table: Table, raw: Mapping[str, Any], findings: list[Finding]) -
     before = len(findings)
     for key in ("source", "date", "confidence"):
         if key not in given:
-            findings.append(
-                Finding(f"{key} is missing", "every figure has a source, a date and a confidence", **{**table.at(), "column": key})
-            )
+            findings.append(Finding(f"{key} is missing", "every figure has a source, a date and a confidence", **table.without(key)))
         elif not isinstance(given[key], str) or not given[key].strip():
             findings.append(Finding(f"{key} must be text in quotes", value=repr(given[key]), **table.at(key)))
     if not isinstance(given.get("note", ""), str):
@@ -294,7 +253,7 @@ def _provenance(table: Table, raw: Mapping[str, Any], findings: list[Finding]) -
             Finding(f"confidence must be one of {', '.join(CONFIDENCE)}", hint, value=given["confidence"], **table.at("confidence"))
         )
     if given["confidence"] == "estimate" and not given.get("note"):
-        findings.append(Finding("an estimate must say in its note how it was made", 'add note = "..."', **{**table.at(), "column": "note"}))
+        findings.append(Finding("an estimate must say in its note how it was made", 'add note = "..."', **table.without("note")))
     return Provenance(**given)
 
 
@@ -307,13 +266,13 @@ def _figures(kind: type[Model], raw: Any, table: Table, findings: list[Finding])
     known = [f.name for f in dataclasses.fields(kind) if f.name not in ("name", "provenance", "figures")]
     found = {}
     for name, values in raw.items():
-        place = table.child(f"figures.{name}", values if isinstance(values, dict) else {})
+        place = table.child(f"figures.{name}")
         if name not in known:
             findings.append(
-                Finding(f"{name} is not a figure of a {kind.__name__}", nearest(name, known), value=name, **{**place.at(), "column": name})
+                Finding(f"{name} is not a figure of a {kind.__name__}", nearest(name, known), value=name, **place.without(name))
             )
         elif not isinstance(values, dict):
-            findings.append(Finding(f"{name} needs source, date and confidence", value=str(values), **{**place.at(), "column": name}))
+            findings.append(Finding(f"{name} needs source, date and confidence", value=str(values), **place.without(name)))
         else:
             for key in sorted(set(values) - set(_PROVENANCE)):
                 findings.append(Finding(f"{key} is not part of a provenance", nearest(key, _PROVENANCE), value=key, **place.at(key)))
@@ -333,6 +292,6 @@ def references(entry: Entry) -> Iterator[tuple[Column, str, Table]]:
     for name, nested in NESTED.items():
         for index, item in enumerate(entry.values.get(name, ())):
             for column in columns_of(nested):
-                value = getattr(item, column.name)
-                if column.refs and value:
-                    yield column, value, entry.origin[name].child(name, {}, index)
+                value = item.get(column.name)
+                if column.refs and value and isinstance(value, str):
+                    yield column, value, entry.origin[name].child(name, index)

@@ -105,9 +105,7 @@ def test_parts_and_losses_add_up_to_the_nameplate(sku: Sku) -> None:
 def test_a_rack_holds_its_chip_at_the_chips_own_power(sku: Sku) -> None:
     chip = CHIPS[sku.chip]
     assert sku.accelerators > 0
-    for part in sku.parts:
-        if part.chip == sku.chip:
-            assert (part.max_w, part.idle_w) == (chip.max_w, chip.idle_w)
+    assert {(p.max_w, p.idle_w, p.exponent) for p in sku.parts if p.chip == sku.chip} == {(chip.max_w, chip.idle_w, chip.exponent)}
 
 
 def test_published_splits_between_liquid_and_air_hold() -> None:
@@ -239,6 +237,19 @@ def test_a_base_may_be_another_entry_of_the_overlay(tmp_path: Path) -> None:
     assert (b.name, b.max_w, b.idle_w, b.vendor) == ("b", 600.0, 80.0, "NVIDIA")
 
 
+def test_a_chip_measured_on_site_changes_its_racks(tmp_path: Path) -> None:
+    folder = write(tmp_path, "chips.toml", f'[mtia-450]\nbase = "mtia-450"\nmax_w = 1310\nidle_w = 201\nexponent = 0.9\n{PROVENANCE}')
+    sku = load_catalog(folder).entries["sku"]["mtia-450"]
+    assert isinstance(sku, Sku)
+    assert [(p.max_w, p.idle_w, p.exponent) for p in sku.parts if p.chip] == [(1310.0, 201.0, 0.9)]
+
+
+def test_a_part_may_run_its_chip_at_another_power(tmp_path: Path) -> None:
+    sku = load_catalog(write(tmp_path, "skus.toml", RACK + "chip = 'h100'\n")).entries["sku"]["r"]
+    assert isinstance(sku, Sku)
+    assert (sku.parts[0].max_w, sku.parts[0].idle_w) == (1000.0, 100.0)
+
+
 # faults
 
 CHIP = "\n[x]\nvendor = 'X'\nmax_w = 100\nidle_w = 10\n" + PROVENANCE
@@ -258,7 +269,7 @@ FAULTS = {
     "infinite": ("chips.toml", CHIP.replace("100", "inf"), 4, "max_w", "finite number"),
     "zero": ("chips.toml", CHIP.replace("100", "0"), 4, "max_w", "more than 0"),
     "negative": ("chips.toml", CHIP.replace("= 10\n", "= -1\n"), 5, "idle_w", "at least 0"),
-    "too large": ("skus.toml", RACK + "liquid_pct = 120\n", 15, "liquid_pct", "at most 1"),
+    "too large": ("skus.toml", RACK + "liquid_pct = 120\n", 15, "liquid_pct", "must be at most 100 %"),
     "not a choice": ("skus.toml", RACK.replace("'air'", "'aire'"), 4, "cooling", "must be one of air, liquid"),
     "unknown chip": ("skus.toml", RACK.replace("h100", "h10"), 3, "chip", "no chip 'h10'"),
     "unknown chip of a part": ("skus.toml", RACK + "chip = 'gb30'\n", 15, "chip", "no chip 'gb30'"),
