@@ -21,6 +21,7 @@ from topology.toml_table import Table
 from topology.units import Unit, from_canonical, split, to_canonical
 
 _PROVENANCE = ("source", "date", "confidence", "note")
+_DEFAULTS_DATE = "2026-11-24"
 _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 
 
@@ -75,7 +76,7 @@ class Entry:
         values = {n: self._nested(n, v, find, findings) if n in NESTED else v for n, v in self.values.items()}
         if missing or self.provenance is None or None in values.values():
             return None
-        figures = MappingProxyType(dict(self.figures))
+        figures = MappingProxyType({**_defaults(self.type, values), **self.figures})
         return self.type(name=self.table.name, provenance=self.provenance, figures=figures, **values)
 
     def _nested(self, name: str, rows: Sequence[Mapping[str, Any]], find: Find, findings: list[Finding]) -> tuple[Any, ...] | None:
@@ -99,6 +100,14 @@ class Entry:
 
 Find = Callable[[str, str], "Entry | None"]
 """Kind and name -> entry, ``None`` where there is none."""
+
+
+def _defaults(kind: type, values: Mapping[str, Any]) -> dict[str, Provenance]:
+    """Provenance of numbers that an entry leaves to the default of their field: not the entry's source."""
+    left = [c for c in columns_of(kind) if c.type in ("number", "integer") and c.name not in values and c.default is not None]
+    note = "the entry gives none; {:g} is taken for every {} that says nothing else"
+    return {c.name: Provenance(source="default of the field", date=_DEFAULTS_DATE, confidence="estimate",
+                               note=note.format(c.default, kind.__name__)) for c in left}  # fmt: skip
 
 
 def required(kind: type) -> tuple[str, ...]:

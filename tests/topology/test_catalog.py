@@ -61,6 +61,13 @@ def test_every_figure_has_a_source_and_every_estimate_says_how(model: Model) -> 
         assert provenance.confidence != "estimate" or len(provenance.note) > 10, figure
 
 
+def test_a_default_is_not_told_as_the_vendors_figure() -> None:
+    gb300 = BUILT_IN.entries["sku"]["gb300-nvl72"]
+    assert gb300.source_of("nameplate_w").confidence == "vendor"
+    default = gb300.source_of("power_factor")
+    assert (default.confidence, "0.98" in default.note) == ("estimate", True)
+
+
 def test_nothing_can_be_changed() -> None:
     with pytest.raises(TypeError):
         BUILT_IN.entries["chip"]["h100"] = CHIPS["h200"]  # type: ignore[index]
