@@ -9,12 +9,10 @@ from collections.abc import Collection, Mapping
 import numpy as np
 import pyarrow as pa
 
+from telemetry.coding import UNKNOWN, combinations
 from telemetry.schema import SITE
 from telemetry.vendor import Vendor
 from topology.site import Site
-
-UNKNOWN = -1
-_DENSE = 1 << 22
 
 _LEVEL_OF_KIND: Mapping[str, str] = {
     "rack": "rack", "meter": "rack", "position": "rack", "row": "pdu", "ups": "ups", "pdu": "pdu", "busway": "pdu", "breaker": "pdu",
@@ -47,16 +45,6 @@ class Vocabulary:
 def level_of(site: Site, element: str) -> str:
     """Level that a meter of an element measures at, by the element's kind; ``utility`` for the site and what stands before the UPS."""
     return "utility" if element == SITE else _LEVEL_OF_KIND.get(site.kind_of(element), "utility")
-
-
-def texts_of(column: pa.Array) -> tuple[np.ndarray, list[str]]:
-    """Codes (n,) and distinct texts of a column of any type; -1 for null."""
-    if not pa.types.is_dictionary(column.type):
-        if not pa.types.is_string(column.type):
-            column = column.cast(pa.string())
-        column = column.dictionary_encode()
-    codes = column.indices.cast(pa.int64()).fill_null(UNKNOWN).to_numpy(zero_copy_only=False)
-    return codes, ["" if t is None else str(t) for t in column.dictionary.to_pylist()]
 
 
 class Identities:
@@ -107,27 +95,11 @@ class Identities:
             batch: rows of the file.
             keys: key of the mapping -> column of the batch.
         """
-        coded = [texts_of(batch.column(c)) for c in keys.values()]
-        sizes = [len(t) + 1 for _, t in coded]
-        mixed = np.zeros(batch.num_rows, np.int64)
-        for (codes, _), size in zip(coded, sizes, strict=True):
-            mixed = mixed * size + codes + 1
-        total = int(np.prod(np.array(sizes, float)))
-        if total <= _DENSE:
-            used = np.flatnonzero(np.bincount(mixed, minlength=total))
-            lookup = np.zeros(total, np.int64)
-            lookup[used] = np.arange(len(used))
-            back = lookup[mixed]
-        else:
-            used, back = np.unique(mixed, return_inverse=True)
-        return np.array([self._combination(keys, coded, sizes, int(m)) for m in used], np.int64)[back]
+        rows, found = combinations([batch.column(c) for c in keys.values()])
+        places: np.ndarray = np.array([self._place_of(keys, c) for c in found], np.int64)[rows]
+        return places
 
-    def _combination(self, keys: Mapping[str, str], coded: list[tuple[np.ndarray, list[str]]], sizes: list[int], mixed: int) -> int:
-        texts: list[str | None] = []
-        for (_, names), size in zip(reversed(coded), reversed(sizes), strict=True):
-            mixed, code = divmod(mixed, size)
-            texts.append(names[code - 1] if code else None)
-        combination = tuple(reversed(texts))
+    def _place_of(self, keys: Mapping[str, str], combination: tuple[str | None, ...]) -> int:
         found = self._seen.get(combination)
         if found is None:
             found = self._seen[combination] = self._find(dict(zip(keys, combination, strict=True)))

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
+from telemetry.coding import UNKNOWN, texts_of
 from telemetry.duplicates import Duplicates
-from telemetry.identity import UNKNOWN, Identities, level_of, texts_of
+from telemetry.identity import Identities, level_of
 from telemetry.plan import Plan, rule_for
 from telemetry.schema import CATEGORIES, FACTS, IMPLEMENTATIONS, LEVELS, QUALITIES, READINGS, TIME, limits
 from telemetry.times import TIME_REASONS, Times, read_times

@@ -1,0 +1,124 @@
+"""What the store holds as dense arrays (time, element), gaps as NaN.
+
+No watt is counted twice: each element has one level for the whole window, its own meter before the sum of what feeds it, that
+before the sum of what is inside it; and a reading of the element as a whole before the sum of its parts at the same level.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from telemetry.bins import PREFERENCE, Binned, Window, bin_readings
+from telemetry.schema import LEVELS, READINGS
+from telemetry.store import Store
+from topology.errors import TelemetryError, UsageError, nearest
+
+_ENOUGH = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """One quantity of some elements over a window.
+
+    Attributes:
+        time: start of each step, datetime64[us] UTC (T,).
+        elements: element ids (E,).
+        quantity: canonical quantity, which names the unit.
+        values: mean over the step, parts combined; NaN for a gap (T, E).
+        count: readings behind each value, 0 for a gap (T, E).
+        level: level that each element is read at; empty where the store has nothing (E,).
+        parts: parts that each element's values are made of; ``("",)`` for the element as a whole (E,).
+        step_s: length of a step [s].
+    """
+
+    time: np.ndarray
+    elements: tuple[str, ...]
+    quantity: str
+    values: np.ndarray
+    count: np.ndarray
+    level: tuple[str, ...]
+    parts: tuple[tuple[str, ...], ...]
+    step_s: float
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Elements without a single value in the window."""
+        return tuple(e for e, v in zip(self.elements, self.level, strict=True) if not v)
+
+
+def span(store: Store) -> tuple[dt.datetime, dt.datetime]:
+    """First and last time in the store.
+
+    Raises:
+        TelemetryError: the store is empty.
+    """
+    found = store.span()
+    if found is None:
+        raise TelemetryError(f"the store {store.where} holds no readings yet; ingest some files into it")
+    return found
+
+
+def window(store: Store, start: dt.datetime | None, end: dt.datetime | None, step_s: float) -> Window:
+    """A window with open ends filled in from what the store holds, the last reading included."""
+    if start is None or end is None:
+        first, last = span(store)
+        start, end = start or first, end or last + dt.timedelta(microseconds=1)
+    return Window(start, end, step_s)
+
+
+def frames(
+    store: Store,
+    elements: Sequence[str],
+    quantity: str,
+    start: dt.datetime | None,
+    end: dt.datetime | None,
+    step_s: float,
+    level: str | Mapping[str, str] | None = None,
+    part: str = "sum",
+) -> Frames:
+    """Dense frames of one quantity.
+
+    Args:
+        store: where the readings are.
+        elements: element ids; they are the columns of the result, also where the store has nothing of them.
+        quantity: canonical quantity, such as ``power_w``.
+        start: first time, with a zone; ``None`` for the first in the store.
+        end: last time, excluded; ``None`` for the last in the store, included.
+        step_s: length of a step [s].
+        level: level for all elements or by element; ``None`` to choose for each, see the module's docstring. A level that
+            covers less than half of what the best covered one does is passed over.
+        part: how parts of one element are combined: ``sum``, ``mean`` or ``max``. A sum is a gap where one of its parts is.
+
+    Raises:
+        UsageError: an unknown quantity or level, a step or window that is not possible.
+        TelemetryError: the store is empty and the window open.
+    """
+    if quantity not in READINGS:
+        raise UsageError(f"there is no quantity {quantity!r}; {nearest(quantity, READINGS)}")
+    for name in [level] if isinstance(level, str) else (level or {}).values():
+        if name and name not in LEVELS:
+            raise UsageError(f"there is no level {name!r}; {nearest(name, LEVELS)}")
+    cut = window(store, start, end, step_s)
+    binned = bin_readings(store, elements, quantity, cut, part, level if isinstance(level, str) else None)
+    fixed = level if isinstance(level, Mapping) else {}
+    chosen = [_choose(binned, e, fixed.get(name, "")) for e, name in enumerate(elements)]
+    values, count = np.full((cut.steps, len(elements)), np.nan), np.zeros((cut.steps, len(elements)), np.int64)
+    for e, column in enumerate(chosen):
+        if column is not None:
+            values[:, e], count[:, e] = binned.value[:, column], binned.count[:, column]
+    count[np.isnan(values)] = 0
+    levels = tuple("" if c is None else binned.groups[c][1] for c in chosen)
+    parts = tuple(() if c is None else binned.parts[c] for c in chosen)
+    return Frames(cut.time, tuple(elements), quantity, values, count, levels, parts, step_s)
+
+
+def _choose(binned: Binned, element: int, level: str) -> int | None:
+    """Column of the level that an element is read at: the first in order that covers enough."""
+    columns = [c for c, g in enumerate(binned.groups) if g[0] == element and level in ("", g[1])]
+    covered = {c: int(np.isfinite(binned.value[:, c]).sum()) for c in columns}
+    enough = [c for c in columns if covered[c] and covered[c] >= _ENOUGH * max(covered.values())]
+    return min(enough, key=lambda c: (PREFERENCE.index(binned.groups[c][1]), not binned.groups[c][2]), default=None)

@@ -1,0 +1,151 @@
+"""Power of each rack over time, from whatever meters there are, on the site's rack axis; wet bulb beside it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from telemetry.dense import Frames, frames, window
+from telemetry.schema import SITE
+from telemetry.store import Store
+from topology.errors import Finding
+from topology.kinds import DRAWING, Meter
+from topology.models import Sku
+from topology.site import Site
+
+_INSIDE = ("node", "device")
+
+
+@dataclass(frozen=True, slots=True)
+class RackPower:
+    """Measured power of the racks of a site.
+
+    Attributes:
+        time: start of each step, datetime64[us] UTC (T,).
+        racks: rack ids, all racks of the site in its order (R,).
+        power_w: power into each rack, NaN for a gap or a rack without a meter [W] (T, R).
+        measured: True where ``power_w`` is a number (T, R).
+        basis: how each rack is measured: a level (``rack``, ``pdu``, ``node``, ``device``), ``meter:ID`` for its nameplate share of
+            a meter that covers several racks, empty for none (R,).
+        unmetered: racks without a meter, or without a reading in the window.
+        wet_bulb_c: outdoor wet bulb of the site, NaN where unknown [degC] (T,).
+        findings: doubts about the meters.
+        step_s: length of a step [s].
+    """
+
+    time: np.ndarray
+    racks: tuple[str, ...]
+    power_w: np.ndarray
+    measured: np.ndarray
+    basis: tuple[str, ...]
+    unmetered: tuple[str, ...]
+    wet_bulb_c: np.ndarray
+    findings: tuple[Finding, ...]
+    step_s: float
+
+
+def rack_power(
+    site: Site,
+    store: Store,
+    start: dt.datetime | None,
+    end: dt.datetime | None,
+    step_s: float,
+    levels: Mapping[str, str] | None = None,
+) -> RackPower:
+    """Power of every rack.
+
+    A rack with a meter of its own is what that meter says: its rack meter, else the sum over the meters of its cords, else the
+    sum of its nodes, else of its devices (one level for the whole window). A :class:`topology.kinds.Meter` covers the racks
+    below what it names: racks without a meter of their own share what it reads, less what the others read, by nameplate.
+
+    Args:
+        site: whose racks.
+        store: where the readings are.
+        start: first time, with a zone; ``None`` for the first in the store.
+        end: last time, excluded; ``None`` for the last in the store, included.
+        step_s: length of a step [s].
+        levels: level by rack or meter, to keep the choice of an earlier call; ``None`` to choose.
+
+    Raises:
+        TelemetryError: the store is empty and the window open.
+        UsageError: a step or window that is not possible.
+    """
+    cut = window(store, start, end, step_s)
+    racks, meters = tuple(site.racks), tuple(site.meters)
+    read = frames(store, (*racks, *meters), "power_w", cut.start, cut.end, step_s, levels)
+    wet = frames(store, (SITE,), "wet_bulb_c", cut.start, cut.end, step_s, part="mean")
+    power, basis = read.values[:, : len(racks)].copy(), list(read.level[: len(racks)])
+    findings = _cords(site, read, power, basis)
+    for m, meter in enumerate(site.meters.values()):
+        findings += _share(site, meter, read.values[:, len(racks) + m], power, basis)
+    findings += _doubts(racks, basis)
+    unmetered = tuple(r for r, b in zip(racks, basis, strict=True) if not b)
+    for array in (power, wet.values):
+        array.flags.writeable = False
+    return RackPower(cut.time, racks, power, np.isfinite(power), tuple(basis), unmetered, wet.values[:, 0], tuple(findings), step_s)
+
+
+def racks_of(site: Site, meter: Meter) -> tuple[str, ...]:
+    """Racks that a meter covers and that draw power in their present state, in the site's order."""
+    named = set(meter.covers)
+    found = []
+    for rack in site.racks.values():
+        position = site.positions.get(rack.position)
+        places = {rack.id, rack.position, position.row if position is not None else ""}
+        if places & named and rack.state in DRAWING:
+            found.append(rack.id)
+    return tuple(found)
+
+
+def _cords(site: Site, read: Frames, power: np.ndarray, basis: list[str]) -> list[Finding]:
+    """A rack with two cords of which one is measured is not measured."""
+    found = []
+    for r, rack in enumerate(site.racks.values()):
+        position = site.positions.get(rack.position)
+        sides = {p[:1].upper() for p in read.parts[r]}
+        two = position is not None and position.feed_a and position.feed_b
+        if basis[r] == "pdu" and two and sides & {"A", "B"} and not sides >= {"A", "B"}:
+            power[:, r], basis[r] = np.nan, ""
+            found.append(
+                Finding(f"only cord {min(sides)} of rack {rack.id} is metered, so its power is unknown",
+                        "ingest the other cord's meter", element=rack.id, severity="warning")
+            )  # fmt: skip
+    return found
+
+
+def _share(site: Site, meter: Meter, reading: np.ndarray, power: np.ndarray, basis: list[str]) -> list[Finding]:
+    """Give a meter's reading to the racks it covers, in place."""
+    if not np.isfinite(reading).any():
+        return [Finding(f"meter {meter.id} has no reading in this window", "", element=meter.id, severity="warning")]
+    index = {r: i for i, r in enumerate(site.racks)}
+    covered = [index[r] for r in racks_of(site, meter)]
+    own = [r for r in covered if basis[r]]
+    rest = [r for r in covered if not basis[r]]
+    if not rest:
+        return []
+    names = list(site.racks.values())
+    plate = np.array([site.model("sku", names[r].sku, Sku).nameplate_w for r in rest])
+    left = reading - power[:, own].sum(axis=1)
+    negative = left < 0
+    left = np.where(negative, np.nan, left)
+    power[:, rest] = left[:, None] * (plate / plate.sum())
+    for r in rest:
+        basis[r] = f"meter:{meter.id}"
+    if not negative.any():
+        return []
+    return [
+        Finding(f"meter {meter.id} reads less than the racks behind it in {int(negative.sum())} steps; those steps are gaps",
+                "check which racks it covers", element=meter.id, severity="warning")
+    ]  # fmt: skip
+
+
+def _doubts(racks: tuple[str, ...], basis: list[str]) -> list[Finding]:
+    inside = [r for r, b in zip(racks, basis, strict=True) if b in _INSIDE]
+    if not inside:
+        return []
+    names = ", ".join(inside[:5]) + (", ..." if len(inside) > 5 else "")
+    text = f"{len(inside)} racks ({names}) are known from their nodes or devices only: supplies, switches and fans are not in these figures"
+    return [Finding(text, "add a meter at the rack input", severity="warning")]
