@@ -1,0 +1,1 @@
+"""Forecast: demand with its probability, and the twin beside telemetry."""

@@ -1,0 +1,1 @@
+"""Headroom: contingencies, what fits, what binds."""

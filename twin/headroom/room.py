@@ -1,0 +1,304 @@
+"""Room: how many more racks of a SKU fit, where, with which probability, what binds, and what frees most.
+
+*Fits* means that a scenario of demand holds every limit in normal operation and under every contingency, by the full solver.
+The probability is the share of scenarios that hold all limits jointly. Cases that are far from every limit on a probe are
+left out while searching, and the answer is verified against all of them; a case that fails there joins the search.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from topology.axes import Bools, Floats, Ints
+from topology.errors import UsageError
+from topology.kinds import HOLDING, Rack
+from topology.models import Sku
+from topology.plant import Plant, plant
+from topology.site import Site
+from twin.forecast.demand import Demand, History, measured_demand, nameplate_demand
+from twin.headroom.cases import Case, Progress, all_cases
+from twin.headroom.placement import classes, eligible, order
+from twin.limits import Limits, limits
+from twin.loads import from_power
+from twin.solvers.steady import solve_steady
+from twin.state import Ambient, Outages
+
+PROBE_MARGIN = 0.25
+"""A case stays in the search when the probe leaves less than this margin on some limit."""
+CHUNK_VALUES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Binding:
+    """What stops the next rack: a limit of an element under a case, and the share of scenarios in which it does."""
+
+    element: str
+    limit: str
+    case: str
+    share_frac: float
+
+
+@dataclass(frozen=True)
+class Relief:
+    """A change and the racks that would fit with it."""
+
+    change: str
+    racks: int
+
+
+@dataclass(frozen=True)
+class Room:
+    """The answer.
+
+    Attributes:
+        sku: rack SKU.
+        racks: how many more fit with the probability asked for.
+        by: date.
+        probability: asked for.
+        reached: share of scenarios in which that many fit.
+        basis: ``measured`` or ``nameplate``.
+        note: what was assumed about demand.
+        positions: where they go, in order.
+        free: suitable free positions.
+        binding: what stops the next one, most frequent first.
+        frees_most: changes, best first.
+        cases: contingencies checked.
+        scenarios: demand scenarios.
+        seed: seed of the demand.
+    """
+
+    sku: str
+    racks: int
+    by: dt.date
+    probability: float
+    reached: float
+    basis: str
+    note: str
+    positions: tuple[str, ...]
+    free: int
+    binding: tuple[Binding, ...]
+    frees_most: tuple[Relief, ...]
+    cases: int
+    scenarios: int
+    seed: int
+
+
+def standing_at(site: Site, by: dt.date) -> Site:
+    """The site with the racks that hold headroom on a date: live by then, not gone by then."""
+    keep = {
+        i: r
+        for i, r in site.racks.items()
+        if r.state in HOLDING and (r.live_from is None or r.live_from <= by) and (r.live_until is None or r.live_until > by)
+    }
+    return site.with_(racks=keep)
+
+
+def with_candidates(site: Site, sku: str, by: dt.date) -> tuple[Site, tuple[str, ...]]:
+    """The site on a date with one candidate rack of the SKU on every position that is free then.
+
+    Returns:
+        The site, and ids of the candidates (``new-<position>``).
+    """
+    site.model("sku", sku, Sku)
+    then = standing_at(site, by)
+    taken = {r.position for r in site.racks.values() if r.state in HOLDING and (r.live_until is None or r.live_until > by)}
+    new = [Rack(id=f"new-{p}", position=p, sku=sku, state="planned") for p in site.positions if p not in taken]
+    clash = [r.id for r in new if r.id in then.racks]
+    if clash:
+        raise UsageError(f"the site has a rack named {clash[0]!r}, which is how candidates are named; rename it")
+    return then.with_racks(new), tuple(r.id for r in new)
+
+
+class _Check:
+    """Evaluates placements on one prepared plant: which limits fail in which scenario under which case."""
+
+    def __init__(self, where: Plant, demand: Demand, standing: Bools, cases: Sequence[Case], wet_bulb_c: float) -> None:
+        self.plant, self.demand, self.standing, self.cases = where, demand, standing, tuple(cases)
+        self.table: Limits = limits(where)
+        self.ambient = Ambient(np.array([wet_bulb_c]))
+        self.active = tuple(cases)
+        self.ignored = np.zeros(len(self.table.element), bool)
+
+    def failures(self, placed: Sequence[int], cases: Sequence[Case], progress: Progress | None = None) -> tuple[Bools, Floats]:
+        """(Z, S, K) limit fails in some moment of the scenario, and (Z, K) smallest margin."""
+        on = self.standing.copy()
+        on[list(placed)] = True
+        columns, k = self.demand.scenario.size, len(self.table.element)
+        failed = np.zeros((len(cases), self.demand.count, k), bool)
+        margin = np.full((len(cases), k), np.inf)
+        loads = from_power(self.plant, np.where(on, self.demand.rack_w, 0.0), on[None, :])
+        step = max(1, CHUNK_VALUES // max(1, columns * max(self.plant.racks.n, k)))
+        for z0 in range(0, len(cases), step):
+            part = cases[z0 : z0 + step]
+            lost = Outages.of(self.plant, [c.lost for c in part])
+            batch = loads.take(np.tile(np.arange(columns), len(part)))
+            state = solve_steady(self.plant, batch, self.ambient, Outages(lost.sets, np.repeat(lost.index, columns)))
+            got = self.table.margins(self.table.values(state)).reshape(len(part), columns, k)
+            margin[z0 : z0 + step] = got.min(axis=1)
+            bad = got < 0.0
+            for c in range(columns):
+                failed[z0 : z0 + step, self.demand.scenario[c]] |= bad[:, c]
+            if progress:
+                progress(min(z0 + step, len(cases)), len(cases))
+        return failed, margin
+
+    def fits(self, placed: Sequence[int], cases: Sequence[Case]) -> tuple[float, Bools]:
+        """Share of scenarios in which every limit holds in every case, and the failures behind it."""
+        failed, _ = self.failures(placed, cases)
+        return float(1.0 - (failed & ~self.ignored).any(axis=(0, 2)).mean()), failed
+
+
+def room(
+    site: Site, sku: str, by: dt.date, probability: float = 0.95, history: History | None = None, scenarios: int = 64, seed: int = 0,
+    wet_bulb_c: float | None = None, progress: Progress | None = None,
+) -> Room:  # fmt: skip
+    """How many more racks of a SKU fit.
+
+    Args:
+        site: the site.
+        sku: rack SKU.
+        by: date.
+        probability: share of demand scenarios in which everything must hold, 0..1.
+        history: measured rack power on the rack axis of ``plant(site)``; nameplate is used where not given.
+        scenarios: demand scenarios.
+        seed: seed of the demand.
+        wet_bulb_c: outdoor wet bulb; the site's design value where not given.
+        progress: told how far the search is, in steps of the search.
+
+    Returns:
+        The answer, verified by the full solver under every case.
+
+    Raises:
+        SiteError: unknown SKU.
+        UsageError: probability outside 0..1.
+    """
+    if not 0.0 < probability <= 1.0:
+        raise UsageError(f"probability {probability:g} is outside 0..1; give something like 0.95")
+    full, new = with_candidates(site, sku, by)
+    where = plant(full)
+    number = {name: k for k, name in enumerate(where.racks.ids)}
+    mine = np.asarray([number[i] for i in new], np.int64)
+    mine = mine[eligible(where, mine)] if mine.size else mine
+    standing = where.racks.holding.copy()
+    load = standing.copy()
+    load[mine] = True
+    demand = _demand(site, where, history, load, by, scenarios, seed)
+    wet = site.settings.design_wet_bulb_c if wet_bulb_c is None else wet_bulb_c
+    check = _Check(where, demand, standing, all_cases(where), wet)
+    ranked = [int(r) for r in order(where, standing, mine)]
+    _screen(check, ranked, progress)
+    placed, reached = _verified(check, ranked, probability, progress)
+    binding = _binding(check, placed, ranked)
+    return Room(
+        sku=sku, racks=len(placed), by=by, probability=probability, reached=reached, basis=demand.basis, note=demand.note,
+        positions=tuple(full.racks[where.racks.ids[r]].position for r in placed), free=int(mine.size), binding=binding,
+        frees_most=_reliefs(check, ranked, placed, probability, binding), cases=len(check.cases), scenarios=demand.count, seed=seed,
+    )  # fmt: skip
+
+
+def _demand(site: Site, where: Plant, history: History | None, load: Bools, by: dt.date, scenarios: int, seed: int) -> Demand:
+    if history is None:
+        return nameplate_demand(where, load)
+    old = {name: k for k, name in enumerate(site.racks)}
+    columns = np.full((history.time.size, where.racks.n), np.nan)
+    for k, name in enumerate(where.racks.ids):
+        if name in old:
+            columns[:, k] = history.rack_w[:, old[name]]
+    return measured_demand(where, replace(history, rack_w=columns), load, by, scenarios, seed)
+
+
+def _screen(check: _Check, ranked: Sequence[int], progress: Progress | None) -> None:
+    """Keep the cases that come near a limit with half or all of the candidates placed, on the site's highest moment."""
+    total = check.demand.rack_w.sum(axis=1)
+    top = np.asarray([int(total.argmax())])
+    probe = _Check(check.plant, replace(check.demand, scenario=np.zeros(1, np.int64), rack_w=check.demand.rack_w[top], count=1), check.standing, check.cases, 0.0)
+    probe.ambient = check.ambient
+    near = np.zeros(len(check.cases), bool)
+    for count in sorted({0, len(ranked) // 2, len(ranked)}):
+        _, margin = probe.failures(ranked[:count], check.cases, progress)
+        near |= margin.min(axis=1) < PROBE_MARGIN
+    near[0] = True
+    check.active = tuple(c for c, keep in zip(check.cases, near, strict=True) if keep)
+
+
+def _search(check: _Check, ranked: Sequence[int], probability: float) -> list[int]:
+    """Longest prefix that fits, by bisection, then every further class of position that still takes a rack."""
+    low, high = 0, len(ranked)
+    if check.fits(ranked[:high], check.active)[0] >= probability:
+        return list(ranked)
+    if check.fits([], check.active)[0] < probability:
+        return []
+    while high - low > 1:
+        mid = (low + high) // 2
+        if check.fits(ranked[:mid], check.active)[0] >= probability:
+            low = mid
+        else:
+            high = mid
+    placed, full = list(ranked[:low]), set()
+    kind = dict(zip(ranked, classes(check.plant, np.asarray(ranked)), strict=True))
+    for r in ranked[low:]:
+        if kind[r] in full:
+            continue
+        if check.fits([*placed, r], check.active)[0] >= probability:
+            placed.append(r)
+        else:
+            full.add(kind[r])
+    return placed
+
+
+def _verified(check: _Check, ranked: Sequence[int], probability: float, progress: Progress | None) -> tuple[list[int], float]:
+    """Search, then verify under all cases; failing cases join the search until the answer stands."""
+    while True:
+        placed = _search(check, ranked, probability)
+        failed, _ = check.failures(placed, check.cases, progress)
+        bad = (failed & ~check.ignored).any(axis=2)
+        reached = float(1.0 - bad.any(axis=0).mean())
+        if reached >= probability or not placed:
+            return placed, reached
+        names = {c.name for c in check.active}
+        more = [c for c, f in zip(check.cases, bad.any(axis=1), strict=True) if f and c.name not in names]
+        if not more:
+            return placed[:-1], reached
+        check.active = (*check.active, *more)
+
+
+def _binding(check: _Check, placed: Sequence[int], ranked: Sequence[int]) -> tuple[Binding, ...]:
+    """Limits that fail when one more rack is tried on each remaining position; free positions when none remains."""
+    rest = [r for r in ranked if r not in set(placed)]
+    if not rest:
+        return (Binding("site", "free positions", "normal", 1.0),)
+    tried: dict[tuple[int, ...], int] = {}
+    for r, kind in zip(rest, classes(check.plant, np.asarray(rest)), strict=True):
+        tried.setdefault(kind, r)
+    counts: Counter[tuple[str, str, str]] = Counter()
+    for r in tried.values():
+        _, failed = check.fits([*placed, r], check.active)
+        share = (failed & ~check.ignored).mean(axis=1)
+        for z, k in np.argwhere(share > 0.0):
+            key = (check.table.element[k], check.table.limit[k], check.active[z].name)
+            counts[key] = max(counts[key], share[z, k])
+    ranked_keys = sorted(counts.items(), key=lambda x: (-x[1], x[0]))
+    return tuple(Binding(*key, share_frac=float(v)) for key, v in ranked_keys[:8])
+
+
+def _reliefs(check: _Check, ranked: Sequence[int], placed: Sequence[int], probability: float, binding: Sequence[Binding]) -> tuple[Relief, ...]:
+    """Racks that would fit without each binding kind of limit, all others standing."""
+    kinds = {name: kind for name, kind in zip(check.plant.power.ids, check.plant.power.kind, strict=True)}
+    groups: dict[tuple[str, str], set[str]] = {}
+    for b in binding:
+        if b.limit != "free positions":
+            groups.setdefault((kinds.get(b.element, ""), b.limit), set()).add(b.element)
+    found = []
+    for (kind, limit), _elements in groups.items():
+        same = np.array([name == limit and kinds.get(e, "") == kind for e, name in zip(check.table.element, check.table.limit, strict=True)])
+        check.ignored = same
+        more = _search(check, ranked, probability)
+        check.ignored = np.zeros_like(same)
+        what = f"of every {kind}" if kind else "everywhere"
+        found.append(Relief(f"lift the limit on {limit} {what}", len(more) - len(placed)))
+    return tuple(sorted(found, key=lambda r: -r.racks))

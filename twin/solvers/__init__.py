@@ -1,0 +1,1 @@
+"""Solvers: laws, hydraulics, power, heat and the steady solve."""
