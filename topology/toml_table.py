@@ -52,7 +52,8 @@ def read_tables(text: str, file: str, findings: list[Finding]) -> tuple[Table, .
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as exc:
         line = re.search(r"at line (\d+)", str(exc))
-        findings.append(Finding(f"not valid TOML: {exc}", "mend the syntax at that place", file=file, row=int(line[1]) if line else 0))
+        row = int(line[1]) if line else len(text.splitlines())
+        findings.append(Finding(f"not valid TOML: {exc}", "mend the syntax at that place", file=file, row=row))
         return ()
     lines = _lines(text)
     tables = []
@@ -60,7 +61,7 @@ def read_tables(text: str, file: str, findings: list[Finding]) -> tuple[Table, .
         own = {k[1:]: v for k, v in lines.items() if k[0] == name}
         header = own.get(("", 0), {"": min((v[""] for v in own.values()), default=0)})
         if not isinstance(values, dict):
-            row = lines.get(("", "", 0), {}).get(name, 0)
+            row = lines.get(("", "", 0), {}).get(name) or header[""]
             findings.append(
                 Finding(f"{name} stands outside any entry", f"write it below a header such as [{name}]", file=file, row=row, column=name)
             )

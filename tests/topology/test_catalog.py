@@ -292,6 +292,8 @@ FAULTS = {
     "short curve": ("chiller_models.toml", CURVE, 3, "cap_f_t", "6 numbers"),
     "not TOML": ("chips.toml", "[x]\nmax_w = \n", 2, "", "not valid TOML"),
     "outside any entry": ("chips.toml", "max_w = 3\n" + CHIP, 1, "max_w", "outside any entry"),
+    "not closed": ("chips.toml", "[x]\nvendor = 'X\n", 2, "", "not valid TOML"),
+    "list of entries": ("chips.toml", CHIP.replace("[x]", "[[x]]"), 2, "x", "outside any entry"),
     "unknown file": ("chip.toml", CHIP, 0, "", "no kind of the catalog has this file name"),
 }  # fmt: skip
 
