@@ -1,0 +1,210 @@
+"""One open site with its store: the only file that knows all houses. Opens, runs, remembers; knows no Dash.
+
+Command line, exports and console ask a :class:`Session`; each answer is a frozen result of the twin.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numpy as np
+
+from telemetry.rackpower import rack_power
+from telemetry.store import Store
+from topology.axes import Floats
+from topology.errors import Finding, TelemetryError, UsageError
+from topology.plant import Plant, plant
+from topology.read import read_site
+from topology.site import Site
+from twin.forecast.demand import History
+from twin.forecast.follow import Replay, filled, follow, joined, outside
+from twin.headroom.cases import CaseTable, Progress, sweep
+from twin.headroom.room import Room, room
+from twin.limits import Limits, limits
+from twin.loads import from_nameplate, from_power, from_utilisation
+from twin.solvers.steady import solve_steady
+from twin.state import Ambient, Loads, Outages, SteadyState
+
+MOMENT_STEP_S = 60.0
+"""Width of the window that ``--at`` averages over."""
+HISTORY_STEP_S = 900.0
+"""Step of the history that demand is drawn from: the averaging window of a utility meter (15 min)."""
+
+Utilisation = float | Mapping[str, float]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Solved:
+    """One solved moment.
+
+    Attributes:
+        plant: what was solved.
+        state: its answer, one scenario.
+        limits: limits of the plant.
+        values: (K,) value of each limit's quantity.
+        margin_frac: (K,) margins.
+        basis: ``utilisation``, ``nameplate`` or ``measured``.
+        at: time of measured load, ``None`` otherwise.
+        findings: doubts about measured load.
+    """
+
+    plant: Plant
+    state: SteadyState
+    limits: Limits
+    values: Floats
+    margin_frac: Floats
+    basis: str
+    at: dt.datetime | None = None
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def violated(self) -> tuple[int, ...]:
+        """Limits with a negative margin, tightest first."""
+        order = np.argsort(self.margin_frac, kind="stable")
+        return tuple(int(k) for k in order if self.margin_frac[k] < 0.0)
+
+    @property
+    def hottest(self) -> int:
+        """Rack with the hottest accelerator among those that draw; -1 where none draws."""
+        drawing = self.state.loads.rack_w[0] > 0.0
+        return int(np.where(drawing, self.state.heat.chip_c[0], -np.inf).argmax()) if drawing.any() else -1
+
+
+@dataclass(frozen=True)
+class Session:
+    """An open site; build one with :meth:`open`.
+
+    Attributes:
+        site: the site.
+        store: its telemetry, ``None`` without.
+    """
+
+    site: Site
+    store: Store | None = None
+    _kept: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
+
+    @staticmethod
+    def open(folder: Path | str, store: Path | str | None = None) -> Session:
+        """Read a site folder and open its store.
+
+        Raises:
+            SiteError: the site has errors; carries every finding.
+            TelemetryError: the store cannot be opened.
+        """
+        return Session(read_site(folder), Store.open(store) if store is not None else None)
+
+    @cached_property
+    def plant(self) -> Plant:
+        """The site as arrays."""
+        return plant(self.site)
+
+    @cached_property
+    def limits(self) -> Limits:
+        """Limits of the plant."""
+        return limits(self.plant)
+
+    def _keep(self, key: Hashable, make: Callable[[], T]) -> T:
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = make()
+            return cast(T, self._kept[key])
+
+    def loads(self, utilisation: Utilisation | None = None, at: dt.datetime | None = None) -> tuple[Loads, str, tuple[Finding, ...], float | None]:
+        """Loads of one moment: a utilisation, or measured power at a time, or the latest measured power.
+
+        Returns:
+            Loads, basis, findings, and the wet bulb measured with it (``None`` where there is none).
+
+        Raises:
+            TelemetryError: nothing was measured at that time; says which times the store holds.
+            UsageError: both a utilisation and a time.
+        """
+        if utilisation is not None and at is not None:
+            raise UsageError("give either a utilisation or a time of the store, not both")
+        if utilisation is not None or self.store is None:
+            return from_utilisation(self.plant, 1.0 if utilisation is None else utilisation), "utilisation", (), None
+        when = at or self.span[1] - dt.timedelta(seconds=MOMENT_STEP_S)
+        power = rack_power(self.site, self.store, when, when + dt.timedelta(seconds=MOMENT_STEP_S), MOMENT_STEP_S)
+        if not np.isfinite(power.power_w).any():
+            first, last = self.span
+            raise TelemetryError(f"no rack power was measured at {when.isoformat()}; the store holds {first.isoformat()} to {last.isoformat()}")
+        load, _ = filled(self.plant, power.power_w)
+        wet = float(power.wet_bulb_c[0])
+        return from_power(self.plant, load), "measured", (*power.findings, *outside(self.plant, power)), wet if np.isfinite(wet) else None
+
+    @property
+    def span(self) -> tuple[dt.datetime, dt.datetime]:
+        """First and last time in the store.
+
+        Raises:
+            TelemetryError: there is no store, or it is empty.
+        """
+        found = self.store.span() if self.store is not None else None
+        if found is None:
+            raise TelemetryError("there is no telemetry: ingest some with `racktwin ingest SITE FILES --store DIR`")
+        return found
+
+    def solve(
+        self, utilisation: Utilisation | None = None, at: dt.datetime | None = None, wet_bulb_c: float | None = None,
+        outage: Sequence[str] = (),
+    ) -> Solved:  # fmt: skip
+        """Solve one moment; see :meth:`loads` for what it is loaded with. Weather: given, else measured, else the design value."""
+        loads, basis, findings, measured_c = self.loads(utilisation, at)
+        wet = wet_bulb_c if wet_bulb_c is not None else measured_c
+        wet = self.site.settings.design_wet_bulb_c if wet is None else wet
+        state = solve_steady(self.plant, loads, Ambient(np.array([wet])), Outages.of(self.plant, [tuple(outage)]))
+        values = self.limits.values(state)
+        return Solved(self.plant, state, self.limits, values[0], self.limits.margins(values)[0], basis, at, findings)
+
+    def cases(self, utilisation: Utilisation | None = None, at: dt.datetime | None = None, progress: Progress | None = None) -> CaseTable:
+        """Every single failure at a utilisation, at a measured moment, or (by default) at allocated power and design weather."""
+        if utilisation is None and at is None:
+            return self._keep(("cases",), lambda: sweep(self.plant, from_nameplate(self.plant), self._design, progress=progress))
+        loads, *_ = self.loads(utilisation, at)
+        return sweep(self.plant, loads, self._design, progress=progress)
+
+    @property
+    def _design(self) -> Ambient:
+        return Ambient(np.array([self.site.settings.design_wet_bulb_c]))
+
+    def replay(
+        self, start: dt.datetime | None = None, end: dt.datetime | None = None, step_s: float = 60.0, progress: Progress | None = None
+    ) -> Replay:
+        """Drive the twin through a window of the store."""
+        if self.store is None:
+            raise TelemetryError("a replay needs telemetry: give --store DIR")
+        store = self.store
+        return self._keep(("replay", start, end, step_s), lambda: follow(self.plant, store, start, end, step_s, progress))
+
+    def history(self) -> History | None:
+        """Quarter-hour rack power of the whole store; ``None`` without a store."""
+        if self.store is None:
+            return None
+        store = self.store
+        first, last = self.span
+
+        def read() -> History:
+            from telemetry.replay import replay as chunks_of
+
+            power = joined(list(chunks_of(self.site, store, first, last, HISTORY_STEP_S, 1440)))
+            return History(power.time, power.power_w, HISTORY_STEP_S)
+
+        return self._keep(("history",), read)
+
+    def headroom(
+        self, sku: str, by: dt.date | None = None, probability: float = 0.95, seed: int = 0, progress: Progress | None = None
+    ) -> Room:
+        """How many more racks of a SKU fit by a date (the site's horizon, else today, where not given)."""
+        date = by or self.site.settings.horizon or dt.datetime.now(dt.UTC).date()
+        return self._keep(
+            ("room", sku, date, probability, seed),
+            lambda: room(self.site, sku, date, probability, self.history(), seed=seed, progress=progress),
+        )

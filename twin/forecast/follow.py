@@ -1,0 +1,217 @@
+"""The twin driven by telemetry: a window of measured rack power solved step by step, with its losses, temperatures and margins."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time as clock
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from telemetry.rackpower import RackPower
+from telemetry.replay import replay as chunks_of
+from telemetry.store import Store
+from topology.axes import Bools, Floats, Ints
+from topology.errors import Finding
+from topology.plant import Plant
+from twin.headroom.cases import Progress
+from twin.limits import Limits, limits
+from twin.loads import from_power, from_utilisation
+from twin.solvers.steady import solve_steady
+from twin.state import Ambient, SteadyState
+
+CHUNK_STEPS = 512
+"""Steps solved at a time; bounds memory, does not change results."""
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A window of the past as the twin sees it (T steps).
+
+    Attributes:
+        time: (T,) start of each step, UTC.
+        step_s: length of a step.
+        rack_w: (T, R) power that was solved with.
+        assumed: (T, R) drawing racks whose power was not measured in that step.
+        wet_bulb_c: (T,) weather, the site's design value where it was not measured.
+        site_w: (T,) drawn from all sources.
+        it_w: (T,) parts of racks.
+        loss_w: (T,) every conversion.
+        cooling_w: (T,) pumps, fans, chillers, controls.
+        feed_w: (T,) IT, conversion and CDUs.
+        residual_frac: (T,) ledger.
+        loop_supply_c: (T, L) supply of each loop.
+        loop_return_c: (T, L) return of each loop.
+        hottest: (T,) rack with the hottest accelerator, index on the rack axis.
+        hottest_c: (T,) its temperature.
+        worst: (T,) limit with the smallest margin, index into ``limits``.
+        worst_frac: (T,) that margin.
+        lowest_frac: (K,) smallest margin of each limit over the window.
+        lowest_at: (K,) step at which it occurred.
+        limits: the limits.
+        findings: doubts about telemetry.
+        solve_s: time spent in the solver.
+    """
+
+    time: np.ndarray
+    step_s: float
+    rack_w: Floats
+    assumed: Bools
+    wet_bulb_c: Floats
+    site_w: Floats
+    it_w: Floats
+    loss_w: Floats
+    cooling_w: Floats
+    feed_w: Floats
+    residual_frac: Floats
+    loop_supply_c: Floats
+    loop_return_c: Floats
+    hottest: Ints
+    hottest_c: Floats
+    worst: Ints
+    worst_frac: Floats
+    lowest_frac: Floats
+    lowest_at: Ints
+    limits: Limits
+    findings: tuple[Finding, ...]
+    solve_s: float
+
+    @property
+    def frames(self) -> int:
+        """Number of steps."""
+        return int(self.time.size)
+
+    @property
+    def rack_samples(self) -> int:
+        """Rack powers solved."""
+        return int(self.rack_w.size)
+
+    @property
+    def pue(self) -> Floats:
+        """(T,) site over IT power, IT metered at the parts (see :attr:`twin.state.Ledger.pue`); infinite without IT load."""
+        return np.divide(self.site_w, self.it_w, out=np.full_like(self.site_w, np.inf), where=self.it_w > 0.0)
+
+
+def follow(
+    plant: Plant, store: Store, start: dt.datetime | None = None, end: dt.datetime | None = None, step_s: float = 60.0,
+    progress: Progress | None = None,
+) -> Replay:  # fmt: skip
+    """Drive the twin through a window of telemetry.
+
+    Args:
+        plant: the plant.
+        store: where the readings are.
+        start: first time, with a zone; the first in the store where not given.
+        end: last time, excluded; the last in the store where not given.
+        step_s: length of a step.
+        progress: told how many steps are solved.
+
+    Returns:
+        The solved window. Measured power is the load as it is; samples outside what a SKU allows are findings.
+
+    Raises:
+        TelemetryError: the store is empty or the window holds no power of any rack.
+        UsageError: a window or step that is not possible.
+    """
+    parts = list(chunks_of(plant.site, store, start, end, step_s, 1440))
+    power = joined(parts)
+    load, assumed = filled(plant, power.power_w)
+    wet = np.where(np.isfinite(power.wet_bulb_c), power.wet_bulb_c, plant.site.settings.design_wet_bulb_c)
+    table = limits(plant)
+    began = clock.perf_counter()
+    rows = []
+    for a in range(0, power.time.size, CHUNK_STEPS):
+        b = min(a + CHUNK_STEPS, power.time.size)
+        state = solve_steady(plant, from_power(plant, load[a:b]), Ambient(wet[a:b]))
+        rows.append(_summary(plant, table, state))
+        if progress:
+            progress(b, power.time.size)
+    solve_s = clock.perf_counter() - began
+    joint = [np.concatenate([r[k] for r in rows]) for k in range(13)]
+    margins = joint.pop()
+    findings = (*power.findings, *outside(plant, power), *_assumed(plant, assumed))
+    return Replay(
+        power.time, step_s, load, assumed, wet, *joint, lowest_frac=margins.min(axis=0), lowest_at=margins.argmin(axis=0),
+        limits=table, findings=findings, solve_s=solve_s,
+    )  # fmt: skip
+
+
+def joined(parts: Iterable[RackPower]) -> RackPower:
+    """Chunks of one window as one."""
+    rows = list(parts)
+    basis = tuple(max(column, key=len) for column in zip(*(r.basis for r in rows), strict=True)) if rows[0].basis else ()
+    findings = tuple({(f.element, f.message.split(" in ")[0]): f for r in rows for f in r.findings}.values())
+    power = np.concatenate([r.power_w for r in rows])
+    return RackPower(
+        np.concatenate([r.time for r in rows]), rows[0].racks, power, np.isfinite(power), basis,
+        tuple(n for n, b in zip(rows[0].racks, basis, strict=True) if not b), np.concatenate([r.wet_bulb_c for r in rows]), findings, rows[0].step_s,
+    )  # fmt: skip
+
+
+def filled(plant: Plant, power_w: Floats) -> tuple[Floats, Bools]:
+    """Close gaps so that every drawing rack has a load.
+
+    A gap takes the last value before it (the first one after, at the start). A drawing rack that was never measured is
+    assumed at the mean share of allocated power that the measured racks draw. Racks that do not draw are 0.
+
+    Args:
+        plant: the plant.
+        power_w: (T, R) measured power, NaN for gaps.
+
+    Returns:
+        (T, R) load and (T, R) where it was assumed.
+    """
+    good = np.isfinite(power_w)
+    last = np.maximum.accumulate(np.where(good, np.arange(power_w.shape[0])[:, None], -1), axis=0)
+    first = good.argmax(axis=0)
+    load = np.take_along_axis(power_w, np.where(last >= 0, last, first[None, :]), axis=0)
+    some = good.any(axis=0)
+    budget = plant.racks.budget_w
+    total = float(budget[some].sum())
+    ratio = load[:, some].sum(axis=1) / total if total > 0.0 else np.ones(power_w.shape[0])
+    load = np.where(some[None, :], load, ratio[:, None] * np.where(plant.racks.drawing, budget, 0.0))
+    return load, ~good & plant.racks.drawing[None, :]
+
+
+def outside(plant: Plant, power: RackPower) -> tuple[Finding, ...]:
+    """Samples below the idle or above the full power of a rack's SKU; they are used as they are.
+
+    Racks that share a meter are one group: its reading is held against the sum of its racks.
+    """
+    idle, full = from_utilisation(plant, 0.0).rack_w[0], from_utilisation(plant, 1.0).rack_w[0]
+    found = []
+    owner = [b if b.startswith("meter:") else f"rack:{r}" for b, r in zip(power.basis, power.racks, strict=True)]
+    for name in dict.fromkeys(o for o, b in zip(owner, power.basis, strict=True) if b):
+        own = np.array([o == name for o in owner]) & plant.racks.drawing
+        total = power.power_w[:, own].sum(axis=1)
+        low, high = idle[own].sum(), full[own].sum()
+        below, above, known = int((total < low).sum()), int((total > high).sum()), int(np.isfinite(total).sum())
+        if below or above:
+            text = (
+                f"{name.split(':', 1)[1]}: {below} of {known} samples lie below idle ({low / 1e3:.1f} kW), {above} above full load "
+                f"({high / 1e3:.1f} kW); lowest {np.nanmin(total) / 1e3:.1f} kW, highest {np.nanmax(total) / 1e3:.1f} kW"
+            )
+            found.append(Finding(text, "they are used as measured; check the meter or the SKU", element=name.split(":", 1)[1], severity="warning"))
+    return tuple(found)
+
+
+def _assumed(plant: Plant, assumed: Bools) -> tuple[Finding, ...]:
+    count = assumed.sum(axis=0)
+    return tuple(
+        Finding(f"{plant.racks.ids[r]}: power was not measured in {count[r]} of {assumed.shape[0]} steps and was filled in",
+                "add a meter, or read the rack's telemetry", element=plant.racks.ids[r], severity="warning")
+        for r in np.flatnonzero(count)
+    )  # fmt: skip
+
+
+def _summary(plant: Plant, table: Limits, state: SteadyState) -> tuple[np.ndarray, ...]:
+    led, heat = state.ledger, state.heat
+    margins = table.margins(table.values(state))
+    hot = np.where(np.isfinite(heat.chip_c) & (state.loads.rack_w > 0.0), heat.chip_c, -np.inf).argmax(axis=1)
+    rows = np.arange(hot.size)
+    worst = margins.argmin(axis=1)
+    return (
+        led.site_w, led.it_w, led.loss_w, led.cooling_w, led.feed_w, led.residual_frac, heat.loop_supply_c, heat.loop_return_c, hot,
+        heat.chip_c[rows, hot], worst, margins[rows, worst], margins,
+    )  # fmt: skip
