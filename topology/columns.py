@@ -65,9 +65,13 @@ def col(
     return field(default=default, metadata=meta)
 
 
-@cache
 def columns_of(kind: type) -> tuple[Column, ...]:
     """The columns of a dataclass built with :func:`col`, in order of declaration."""
+    return _columns_of(kind)
+
+
+@cache
+def _columns_of(kind: type) -> tuple[Column, ...]:
     return tuple(_column(f) for f in fields(kind) if "column" in f.metadata)
 
 
