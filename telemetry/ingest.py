@@ -93,16 +93,18 @@ def ingest(
     vendors = load_vendors(site.folder)
     opened = store if isinstance(store, Store) else Store.create(store)
     run = _Run(site, opened, vendors, vendor, clock(), progress, sum(f.stat().st_size for f in files))
-    skipped = failed = 0
+    skipped = 0
+    faults: list[TelemetryError] = []
     for file in files:
         try:
             skipped += not run.file(file, again)
         except TelemetryError as fault:
-            failed += 1
-            head = str(fault).splitlines()[0]
+            faults.append(fault)
+            head = str(fault).splitlines()[0].removeprefix(str(file)).lstrip(": ")
             run.findings += [Finding(head, "mend the file or its mapping; nothing of it is stored", str(file)), *fault.findings]
-    if failed and failed == len(files):
-        raise TelemetryError(f"none of {failed} files could be read" if failed > 1 else run.findings[0].message, run.findings)
+    if len(faults) == len(files):
+        raise faults[0] if len(faults) == 1 else TelemetryError(f"none of {len(faults)} files could be read", run.findings)
+    failed = len(faults)
     stored, refused = run.stored, sum(run.reasons.values())
     reasons = dict(run.reasons.most_common())
     return IngestReport(len(files), skipped, failed, stored + refused, stored, refused, tuple(run.findings), reasons)
@@ -139,7 +141,7 @@ class _Run:
                 return False
             self.store.forget(digest)
         source = open_source(path)
-        plan = recognise(str(path), source.columns, self.vendors, self.site.elements, self.vendor)
+        plan = recognise(str(path), source.columns, self.vendors, self.site.elements, self.vendor, source.sample)
         one = _File(self, path, digest, plan, source, size)
         fresh = self.store.append(digest, one.batches)
         self.done += size
@@ -203,7 +205,7 @@ class _File:
         self.reasons.update({c["values"]: c["counts"] for c in pc.value_counts(reasons).to_pylist()})
         unknown = pc.unique(element.filter(pc.equal(reasons, REASONS[UNKNOWN_ELEMENT]))).to_pylist()
         self._unknown |= {str(name): key for name in unknown[:50]}
-        same = {"digest": self.digest, "attempt": attempt, "file": str(self.path), "seen_at": self.run.now}
+        same = {"digest": self.digest, "attempt": attempt, "file": str(self.path), "seen_at": utc_now()}
         arrays = {
             **{k: pa.repeat(pa.scalar(v, QUARANTINE.field(k).type), n) for k, v in same.items()},
             "row": pa.array(block.row), "column": column, "reason": reasons, "value": _text(block.raw), "element": element,

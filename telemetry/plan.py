@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from telemetry.schema import READINGS
@@ -143,9 +143,14 @@ def _first(names: Iterable[str], columns: Collection[str]) -> str:
 
 
 def recognise(
-    file: str, columns: Sequence[str], vendors: Mapping[str, Vendor], elements: Collection[str], vendor: str | None = None
+    file: str,
+    columns: Sequence[str],
+    vendors: Mapping[str, Vendor],
+    elements: Collection[str],
+    vendor: str | None = None,
+    sample: Callable[[str], Sequence[str]] | None = None,
 ) -> Plan:
-    """Choose the mapping for a file by its columns: the one that leaves the fewest columns unexplained.
+    """Choose the mapping for a file: the one that leaves the fewest of its columns, and of its metrics, unexplained.
 
     Args:
         file: shown in messages.
@@ -153,6 +158,7 @@ def recognise(
         vendors: known mappings.
         elements: element ids of the site.
         vendor: name of the mapping to use, ``None`` to recognise it.
+        sample: gives some texts of a column; asked for the metric names of a long file.
 
     Raises:
         UsageError: ``vendor`` is not a known mapping.
@@ -165,20 +171,23 @@ def recognise(
         if plan is None:
             raise TelemetryError(f"{file} does not fit the mapping {vendor}: {_lacks(vendors[vendor], columns)}; it has {_list(columns)}")
         return plan
-    plans = sorted(filter(None, (bind(v, columns, elements) for v in vendors.values())), key=_unexplained)
+    plans = [p for v in vendors.values() if (p := bind(v, columns, elements)) is not None]
     if not plans:
         raise TelemetryError(
             f"{file} is not known to any vendor mapping; it has the columns {_list(columns)}",
             [_near(file, v, columns) for v in sorted(vendors.values(), key=lambda v: -_overlap(v, columns))[:3]],
         )
-    if len(plans) > 1 and _unexplained(plans[0]) == _unexplained(plans[1]):
-        names = " and ".join(p.vendor.name for p in plans if _unexplained(p) == _unexplained(plans[0]))
-        raise TelemetryError(f"{file} fits the mappings {names} equally well: name one with --vendor")
-    return plans[0]
+    scores = [_unexplained(p, sample, elements) for p in plans]
+    best = [p for p, s in zip(plans, scores, strict=True) if s == min(scores)]
+    if len(best) > 1:
+        raise TelemetryError(f"{file} fits the mappings {' and '.join(p.vendor.name for p in best)} equally well: name one with --vendor")
+    return best[0]
 
 
-def _unexplained(plan: Plan) -> tuple[int, int]:
-    return len(plan.unmapped) + len(plan.aliases), -len(plan.keys) - len(plan.values)
+def _unexplained(plan: Plan, sample: Callable[[str], Sequence[str]] | None, elements: Collection[str]) -> tuple[int, int]:
+    metrics = set(sample(plan.metric)) if plan.long and sample is not None else set()
+    strange = [m for m in metrics - plan.vendor.ignore if rule_for(plan.vendor, m, elements) is None]
+    return len(plan.unmapped) + len(plan.aliases) + len(strange), -len(plan.keys) - len(plan.values)
 
 
 def _list(columns: Sequence[str]) -> str:
@@ -201,7 +210,9 @@ def _lacks(vendor: Vendor, columns: Sequence[str]) -> str:
 
 
 def _near(file: str, vendor: Vendor, columns: Sequence[str]) -> Finding:
-    return Finding(f"nearest is {vendor.name}: {_lacks(vendor, columns)}", "write a mapping in the site's folder vendors/", file)
+    return Finding(
+        f"nearest is {vendor.name}: {_lacks(vendor, columns)}", "write a mapping in the site's folder vendors/", file, severity="warning"
+    )
 
 
 def column_findings(file: str, plan: Plan) -> list[Finding]:

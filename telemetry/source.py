@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ def expand(paths: Sequence[str | Path]) -> list[Path]:
     Raises:
         TelemetryError: a path that is not there, or a folder without such files.
     """
+    if not paths:
+        raise TelemetryError("no files were named")
     files: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir():
@@ -52,11 +55,13 @@ class Source:
     Attributes:
         columns: its columns.
         rows: its data rows, 0 where that is not known before the end.
+        sample: distinct texts of a column near the beginning.
         batches: (batch, time [us] before which no later batch reaches, or None) for a plan.
     """
 
     columns: tuple[str, ...]
     rows: int
+    sample: Callable[[str], list[str]]
     batches: Callable[[Plan], Iterator[tuple[pa.RecordBatch, int | None]]]
 
 
@@ -93,7 +98,14 @@ def _open_csv(path: Path) -> Source:
         except (pa.ArrowException, OSError) as fault:
             raise _unreadable(path, fault) from fault
 
-    return Source(columns, 0, batches)
+    def sample(column: str) -> list[str]:
+        try:
+            with pa.csv.open_csv(path) as reader:
+                return _distinct(reader.read_next_batch().column(column))
+        except (pa.ArrowException, OSError) as fault:
+            raise _unreadable(path, fault) from fault
+
+    return Source(columns, 0, sample, batches)
 
 
 def _numeric_time(batch: pa.RecordBatch, name: str) -> pa.RecordBatch:
@@ -123,7 +135,18 @@ def _open_parquet(path: Path) -> Source:
         except (pa.ArrowException, OSError) as fault:
             raise _unreadable(path, fault) from fault
 
-    return Source(columns, rows, batches)
+    def sample(column: str) -> list[str]:
+        try:
+            with pq.ParquetFile(path) as file:
+                return [t for b in itertools.islice(file.iter_batches(_ROWS, columns=[column]), 1) for t in _distinct(b.column(0))]
+        except (pa.ArrowException, OSError) as fault:
+            raise _unreadable(path, fault) from fault
+
+    return Source(columns, rows, sample, batches)
+
+
+def _distinct(column: pa.Array) -> list[str]:
+    return [str(t) for t in column.unique().to_pylist() if t is not None]
 
 
 def _reach(file: pq.ParquetFile, time: str) -> list[int | None]:

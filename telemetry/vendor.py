@@ -177,6 +177,8 @@ def parse_vendor(name: str, text: str, file: str = "") -> Vendor:
         carry={str(k): str(v) for k, v in raw.get("carry", {}).items()},
         file=file,
     )
+    if not (raw.get("values") or vendor.canonical or vendor.elements_as_columns):
+        fault("it maps no values", "values")
     _check(vendor, fault)
     if faults:
         raise TelemetryError(f"the vendor mapping {file or name} cannot be used", faults)
@@ -247,8 +249,6 @@ def _check(vendor: Vendor, fault: Fault) -> None:
     _one_of(vendor.implementation, IMPLEMENTATIONS, "implementation", fault)
     if vendor.elements_as_columns:
         _one_of(vendor.elements_as_columns, tuple(READINGS), "elements_as_columns", fault)
-    if not (vendor.rules or vendor.canonical or vendor.elements_as_columns):
-        fault("it maps no values", "values")
     for name in {*vendor.optional, *([vendor.element_key] if vendor.element_key else []), *vendor.carry.values()} - set(vendor.keys):
         fault(f"{name!r} is no name under [keys]", "keys", nearest(name, vendor.keys))
     if bool(vendor.metric) != bool(vendor.value):

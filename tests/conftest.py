@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+NO_RECORDINGS = "no measured data: set RACKTWIN_DATA to the folder of the recordings"
 NO_BROWSER = "no Chromium: set RACKTWIN_BROWSER, or put chromium on PATH"
 
 
@@ -28,6 +29,16 @@ def find_browser() -> str | None:
 def root() -> Path:
     """Folder of the checkout."""
     return Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def recordings(root: Path) -> Path:
+    """Folder of measured data: RACKTWIN_DATA, else ``shared/data`` beside the checkout; tests that need it skip where it is absent."""
+    named = os.environ.get("RACKTWIN_DATA", "")
+    folder = Path(named) if named else root.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(NO_RECORDINGS)
+    return folder
 
 
 @pytest.fixture(scope="session")
