@@ -167,7 +167,7 @@ class _Series:
         size = len(self.keys) * width
         at = np.concatenate(cells) if cells else np.zeros(0, np.int64)
         weights = np.concatenate(values) if values else np.zeros(0)
-        summed, counted = np.bincount(at, weights, minlength=size), np.bincount(at, minlength=size).astype(float)
+        summed, counted = (np.bincount(at, w, minlength=size).astype(float) for w in (weights, None))
         summed[: len(total)] += total
         counted[: len(count)] += count
         return summed, counted
