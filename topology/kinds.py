@@ -17,7 +17,7 @@ STATES = ("planned", "reserved", "committed", "installed", "commissioning", "liv
 DRAWING = ("commissioning", "live", "draining")
 HOLDING = ("reserved", "committed", "installed", *DRAWING)
 POWER_KINDS = ("utility", "generator", "transformer", "switchboard", "ups", "sts", "pdu", "busway", "breaker")
-SCHEMES = ("2N", "N+1", "catcher", "block", "isolated", "3N/2", "4N/3")
+SCHEMES = ("N", "N+1", "2N", "catcher", "block", "isolated", "3N/2", "4N/3")
 _FEED_DOC = "power element that its cord {} hangs on"
 
 
@@ -179,7 +179,10 @@ class Chiller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redundancy:
-    """A declared redundancy scheme over elements, checked by ``site check`` and shown by ``site show``."""
+    """A declared redundancy scheme over elements, checked by ``site check`` and shown by ``site show``.
+
+    Scheme ``N`` declares that members have no spare: a lost member takes its racks down by design, which is no failure to fit.
+    """
 
     id: str = col("name of the group")
     scheme: str = col("how it is meant", choices=SCHEMES)

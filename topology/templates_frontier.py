@@ -60,6 +60,8 @@ def frontier(catalog: Catalog, racks: int | None = None) -> Site:
     b.add(Redundancy(id="towers", scheme="N+1", members=tuple(f"tower-{n}" for n in range(1, TOWERS + 1)), needed=TOWERS - 1))
     pumps = tuple(f"fws-pump-{n}" for n in range(1, FWS_PUMPS + 1))
     b.add(Redundancy(id="fws-pumps", scheme="N+1", members=pumps, needed=FWS_PUMPS - 1))
+    cdus = tuple(f"cdu-{n:02d}" for n in range(1, GROUPS + 1))
+    b.add(Redundancy(id="cdus", scheme="N", members=cdus, needed=GROUPS))
     settings = Settings(
         name="frontier", altitude_m=260.0, design_wet_bulb_c=19.0, design_dry_bulb_c=33.0, price_usd_j=0.094 / 3.6e6, source=SOURCE
     )
