@@ -188,7 +188,9 @@ def cooling_ratings(plant: Plant) -> Sequence[Family]:
     used[plant.cdus.loop] = True
 
     def dp_short(state: SteadyState, own: Ints) -> Floats:
-        return (loops.dp_pa[own] - state.flow.loop_dp_pa[:, own]) / (loops.dp_pa[own] * (1.0 - HEADER_DP_FRAC))
+        """Shortfall over what is allowed; a loop that stands still shows at its racks, as heat that is not removed."""
+        dp = state.flow.loop_dp_pa[:, own]
+        return np.where(dp > 0.0, (loops.dp_pa[own] - dp) / (loops.dp_pa[own] * (1.0 - HEADER_DP_FRAC)), 0.0)
 
     return (
         _family("CDU heat", "w", cdus, cdus.duty_w, lambda s, k: s.heat.cdu_w[:, k]),

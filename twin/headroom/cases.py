@@ -10,6 +10,7 @@ import numpy as np
 from topology.axes import Floats, Ints
 from topology.plant import Plant
 from twin.limits import Limits, limits
+from twin.solvers.power import supply
 from twin.solvers.steady import solve_steady
 from twin.state import Ambient, Loads, Outages
 
@@ -27,11 +28,13 @@ class Case:
         name: ``normal``, the lost element, or the common cause.
         lost: ids that are lost.
         kind: ``normal``, the kind of the lost element, or ``common cause``.
+        shed: racks that go down with it by declared design (redundancy scheme ``N``); they are taken off instead of failing.
     """
 
     name: str
     lost: tuple[str, ...]
     kind: str
+    shed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,9 +70,35 @@ class CaseTable:
 
 def all_cases(plant: Plant) -> tuple[Case, ...]:
     """Normal operation, every element of the power chain and of the mechanical gear, every common cause."""
-    single = [Case(i, (i,), k) for axis in (plant.power, plant.gear) for i, k in zip(axis.ids, axis.kind, strict=True)]
+    bare = {m for g in plant.site.redundancy.values() if g.scheme == "N" for m in g.members}
+    single = [Case(i, (i,), k, _down_with(plant, i) if i in bare else ()) for axis in (plant.power, plant.gear) for i, k in zip(axis.ids, axis.kind, strict=True)]
     common = [Case(c.id, c.members, "common cause") for c in plant.site.common_causes.values()]
     return (Case("normal", (), "normal"), *single, *common)
+
+
+def _down_with(plant: Plant, element: str) -> tuple[str, ...]:
+    """Racks that lose every cord, or every CDU of their loop, with one element."""
+    chain = supply(plant, [(element,)])
+    gear_on = chain.gear_share[0].sum(axis=1) > 0.0
+    running = np.zeros(plant.loops.n, bool)
+    running[plant.cdus.loop[gear_on[plant.cdus.gear]]] = True
+    hung = plant.racks.manifold >= 0
+    dry = hung & ~running[plant.manifolds.loop[plant.racks.manifold]] if plant.manifolds.n else hung
+    down = dry | (chain.rack_share[0].sum(axis=1) <= 0.0)
+    return tuple(plant.racks.ids[r] for r in np.flatnonzero(down))
+
+
+def shed_loads(plant: Plant, loads: Loads, cases: Sequence[Case], rows: int) -> Loads:
+    """Loads tiled over cases (``rows`` scenarios each) with the racks that each case sheds taken off."""
+    tiled = loads.take(np.tile(np.arange(rows), len(cases)))
+    if not any(c.shed for c in cases):
+        return tiled
+    number = {name: k for k, name in enumerate(plant.racks.ids)}
+    keep = np.ones((len(cases), plant.racks.n), bool)
+    for z, case in enumerate(cases):
+        keep[z, [number[i] for i in case.shed]] = False
+    on = np.repeat(keep, rows, axis=0)
+    return Loads(*(np.where(on, v, 0.0) for v in (tiled.rack_w, tiled.it_w, tiled.chip_w, tiled.liquid_w)), tiled.present & on)
 
 
 def sweep(plant: Plant, loads: Loads, ambient: Ambient, cases: Sequence[Case] | None = None, progress: Progress | None = None) -> CaseTable:
@@ -97,7 +126,7 @@ def sweep(plant: Plant, loads: Loads, ambient: Ambient, cases: Sequence[Case] | 
     for z0, z1 in _chunks(len(chosen), max(1, CHUNK_VALUES // max(1, loads.scenarios * plant.racks.n))):
         for c0, c1 in _chunks(loads.scenarios, max(1, CHUNK_VALUES // max(1, plant.racks.n))):
             rows, n = z1 - z0, c1 - c0
-            batch = loads.take(np.tile(np.arange(c0, c1), rows))
+            batch = shed_loads(plant, loads.take(slice(c0, c1)), chosen[z0:z1], n)
             weather = ambient.wet_bulb_c if ambient.wet_bulb_c.size == 1 else np.tile(ambient.wet_bulb_c[c0:c1], rows)
             lost = Outages.of(plant, [c.lost for c in chosen[z0:z1]])
             state = solve_steady(plant, batch, Ambient(weather), Outages(lost.sets, np.repeat(lost.index, n)))

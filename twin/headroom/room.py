@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,7 +21,7 @@ from topology.models import Sku
 from topology.plant import Plant, plant
 from topology.site import Site
 from twin.forecast.demand import Demand, History, measured_demand, nameplate_demand
-from twin.headroom.cases import Case, Progress, all_cases
+from twin.headroom.cases import Case, Progress, all_cases, shed_loads
 from twin.headroom.placement import classes, eligible, order
 from twin.limits import Limits, limits
 from twin.loads import from_power
@@ -31,11 +31,14 @@ from twin.state import Ambient, Outages
 PROBE_MARGIN = 0.25
 """A case stays in the search when the probe leaves less than this margin on some limit."""
 CHUNK_VALUES = 1_000_000
+MOST_BINDING = 12
+"""Bindings that an answer names."""
 
 
 @dataclass(frozen=True)
 class Binding:
-    """What stops the next rack: a limit of an element under a case, and the share of scenarios in which it does."""
+    """What stops the next rack: a limit of an element under the case that does it most, and the share of free positions (times
+    scenarios) that it blocks."""
 
     element: str
     limit: str
@@ -136,7 +139,7 @@ class _Check:
         for z0 in range(0, len(cases), step):
             part = cases[z0 : z0 + step]
             lost = Outages.of(self.plant, [c.lost for c in part])
-            batch = loads.take(np.tile(np.arange(columns), len(part)))
+            batch = shed_loads(self.plant, loads, part, columns)
             state = solve_steady(self.plant, batch, self.ambient, Outages(lost.sets, np.repeat(lost.index, columns)))
             got = self.table.margins(self.table.values(state)).reshape(len(part), columns, k)
             margin[z0 : z0 + step] = got.min(axis=1)
@@ -193,11 +196,11 @@ def room(
     ranked = [int(r) for r in order(where, standing, mine)]
     _screen(check, ranked, progress)
     placed, reached = _verified(check, ranked, probability, progress)
-    binding = _binding(check, placed, ranked)
+    blocks = _blocks(check, placed, ranked)
     return Room(
         sku=sku, racks=len(placed), by=by, probability=probability, reached=reached, basis=demand.basis, note=demand.note,
-        positions=tuple(full.racks[where.racks.ids[r]].position for r in placed), free=int(mine.size), binding=binding,
-        frees_most=_reliefs(check, ranked, placed, probability, binding), cases=len(check.cases), scenarios=demand.count, seed=seed,
+        positions=tuple(full.racks[where.racks.ids[r]].position for r in placed), free=int(mine.size), binding=_binding(blocks),
+        frees_most=_reliefs(check, ranked, placed, probability, blocks), cases=len(check.cases), scenarios=demand.count, seed=seed,
     )  # fmt: skip
 
 
@@ -267,38 +270,50 @@ def _verified(check: _Check, ranked: Sequence[int], probability: float, progress
         check.active = (*check.active, *more)
 
 
-def _binding(check: _Check, placed: Sequence[int], ranked: Sequence[int]) -> tuple[Binding, ...]:
-    """Limits that fail when one more rack is tried on each remaining position; free positions when none remains."""
+def _blocks(check: _Check, placed: Sequence[int], ranked: Sequence[int]) -> dict[tuple[str, str], tuple[float, str]]:
+    """Why the next rack does not fit: (element, limit) -> (positions blocked times scenarios, case that does it most)."""
     rest = [r for r in ranked if r not in set(placed)]
-    if not rest:
-        return (Binding("site", "free positions", "normal", 1.0),)
-    tried: dict[tuple[int, ...], int] = {}
+    tried: dict[tuple[int, ...], list[int]] = {}
     for r, kind in zip(rest, classes(check.plant, np.asarray(rest)), strict=True):
-        tried.setdefault(kind, r)
-    counts: Counter[tuple[str, str, str]] = Counter()
-    for r in tried.values():
-        _, failed = check.fits([*placed, r], check.active)
-        share = (failed & ~check.ignored).mean(axis=1)
-        for z, k in np.argwhere(share > 0.0):
-            key = (check.table.element[k], check.table.limit[k], check.active[z].name)
-            counts[key] = max(counts[key], share[z, k])
-    ranked_keys = sorted(counts.items(), key=lambda x: (-x[1], x[0]))
-    return tuple(Binding(*key, share_frac=float(v)) for key, v in ranked_keys[:8])
+        tried.setdefault(kind, []).append(r)
+    weight: dict[tuple[str, str], float] = {}
+    case: dict[tuple[str, str], Counter[str]] = {}
+    for same in tried.values():
+        _, failed = check.fits([*placed, same[0]], check.active)
+        share = failed.mean(axis=1)
+        for k in np.flatnonzero(share.max(axis=0) > 0.0):
+            key = (check.table.element[k], check.table.limit[k])
+            weight[key] = weight.get(key, 0.0) + float(share[:, k].max()) * len(same) / len(rest)
+            case.setdefault(key, Counter()).update({check.active[z].name: float(share[z, k]) for z in np.flatnonzero(share[:, k])})
+    return {key: (weight[key], max(sorted(case[key]), key=lambda name: case[key][name])) for key in weight}
 
 
-def _reliefs(check: _Check, ranked: Sequence[int], placed: Sequence[int], probability: float, binding: Sequence[Binding]) -> tuple[Relief, ...]:
-    """Racks that would fit without each binding kind of limit, all others standing."""
-    kinds = {name: kind for name, kind in zip(check.plant.power.ids, check.plant.power.kind, strict=True)}
-    groups: dict[tuple[str, str], set[str]] = {}
-    for b in binding:
-        if b.limit != "free positions":
-            groups.setdefault((kinds.get(b.element, ""), b.limit), set()).add(b.element)
+def _binding(blocks: Mapping[tuple[str, str], tuple[float, str]]) -> tuple[Binding, ...]:
+    if not blocks:
+        return (Binding("site", "free positions", "normal", 1.0),)
+    ranked = sorted(blocks.items(), key=lambda item: (-item[1][0], item[0]))
+    return tuple(Binding(element, name, case, share) for (element, name), (share, case) in ranked[:MOST_BINDING])
+
+
+def _reliefs(
+    check: _Check, ranked: Sequence[int], placed: Sequence[int], probability: float, blocks: Mapping[tuple[str, str], tuple[float, str]]
+) -> tuple[Relief, ...]:
+    """Racks that would fit with one kind of limit lifted, all others standing; with all of them lifted where no single one helps."""
+    kind_of = dict(zip(check.plant.power.ids, check.plant.power.kind, strict=True))
+    rows = [(kind_of.get(e, ""), name) for e, name in zip(check.table.element, check.table.limit, strict=True)]
+    groups = sorted({(kind_of.get(e, ""), name) for e, name in blocks})
     found = []
-    for (kind, limit), _elements in groups.items():
-        same = np.array([name == limit and kinds.get(e, "") == kind for e, name in zip(check.table.element, check.table.limit, strict=True)])
-        check.ignored = same
-        more = _search(check, ranked, probability)
-        check.ignored = np.zeros_like(same)
-        what = f"of every {kind}" if kind else "everywhere"
-        found.append(Relief(f"lift the limit on {limit} {what}", len(more) - len(placed)))
+    for kind, name in groups:
+        more = _lifted(check, ranked, probability, np.array([row == (kind, name) for row in rows]))
+        found.append(Relief(f"lift the limit on {name} of every {kind}" if kind else f"lift the limit on {name}", more - len(placed)))
+    if len(groups) > 1 and not any(r.racks > 0 for r in found):
+        more = _lifted(check, ranked, probability, np.array([row in groups for row in rows]))
+        found.append(Relief("lift " + ", ".join(f"{n} of every {k}" if k else n for k, n in groups) + " together", more - len(placed)))
     return tuple(sorted(found, key=lambda r: -r.racks))
+
+
+def _lifted(check: _Check, ranked: Sequence[int], probability: float, ignored: Bools) -> int:
+    check.ignored = ignored
+    count = len(_search(check, ranked, probability))
+    check.ignored = np.zeros_like(ignored)
+    return count
