@@ -117,7 +117,9 @@ class Session:
                 self._kept[key] = make()
             return cast(T, self._kept[key])
 
-    def loads(self, utilisation: Utilisation | None = None, at: dt.datetime | None = None) -> tuple[Loads, str, tuple[Finding, ...], float | None]:
+    def loads(
+        self, utilisation: Utilisation | None = None, at: dt.datetime | None = None
+    ) -> tuple[Loads, str, tuple[Finding, ...], float | None]:
         """Loads of one moment: a utilisation, or measured power at a time, or the latest measured power.
 
         Returns:
@@ -135,7 +137,9 @@ class Session:
         power = rack_power(self.site, self.store, when, when + dt.timedelta(seconds=MOMENT_STEP_S), MOMENT_STEP_S)
         if not np.isfinite(power.power_w).any():
             first, last = self.span
-            raise TelemetryError(f"no rack power was measured at {when.isoformat()}; the store holds {first.isoformat()} to {last.isoformat()}")
+            raise TelemetryError(
+                f"no rack power was measured at {when.isoformat()}; the store holds {first.isoformat()} to {last.isoformat()}"
+            )
         load, _ = filled(self.plant, power.power_w)
         wet = float(power.wet_bulb_c[0])
         return from_power(self.plant, load), "measured", (*power.findings, *outside(self.plant, power)), wet if np.isfinite(wet) else None

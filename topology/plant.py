@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import networkx as nx
 import numpy as np
@@ -109,7 +109,10 @@ class Plant:
         return found
 
 
-def _freeze(axis: Any) -> Any:
+A = TypeVar("A", bound=Axis)
+
+
+def _freeze(axis: A) -> A:
     for f in dataclasses.fields(axis):
         value = getattr(axis, f.name)
         if isinstance(value, np.ndarray):
@@ -117,11 +120,11 @@ def _freeze(axis: Any) -> Any:
     return axis
 
 
-def _floats(values: Sequence[float]) -> Floats:
+def _floats(values: Sequence[Any]) -> Floats:
     return np.asarray(values, dtype=np.float64)
 
 
-def _ints(values: Sequence[int]) -> Ints:
+def _ints(values: Sequence[Any]) -> Ints:
     return np.asarray(values, dtype=np.int64)
 
 
@@ -312,7 +315,7 @@ def _cdu_axis(
     cdus = tuple(site.cdus.values())
     models = [site.model("cdu_model", c.model, CduModel) for c in cdus]
     hot_loop, fws = _ints([loop(c.loop) for c in cdus]), _ints([loop(c.fws) if c.fws else -1 for c in cdus])
-    cold_cp = np.where(fws >= 0, loops.cp_j_kg_k[fws], AIR_CP_J_KG_K) if len(cdus) else _floats([])
+    cold_cp = np.where(fws >= 0, loops.cp_j_kg_k[fws], AIR_CP_J_KG_K) if cdus else _floats([])
     rows = [(m.duty_w, m.approach_k, m.tcs_flow_kg_s, m.cold_flow_kg_s) for m in models]
     return _freeze(_exchangers(
         tuple(c.id for c in cdus), rows, loops.cp_j_kg_k[hot_loop], cold_cp,
@@ -358,7 +361,9 @@ def _pump_axis(site: Site, cdus: ExchangerAxis, loop: Callable[[str], int], gear
     for k, cdu in enumerate(site.cdus.values()):
         model = site.model("cdu_model", cdu.model, CduModel)
         if model.pumps:
-            entries.append((f"{cdu.id}/pumps", k, int(cdus.loop[k]), model.pumps, site.model("pump_model", model.pump, PumpModel), gear(cdu.id)))
+            entries.append(
+                (f"{cdu.id}/pumps", k, int(cdus.loop[k]), model.pumps, site.model("pump_model", model.pump, PumpModel), gear(cdu.id))
+            )
     for p in site.pumps.values():
         k = number(p.host)
         drives = int(cdus.loop[k]) if k >= 0 else loop(p.host)

@@ -146,11 +146,8 @@ def rack_temperatures(plant: Plant) -> Sequence[Family]:
     """Chip, coolant and inlet limits of each rack's SKU, and that its heat is carried away at all."""
     racks, site_c = plant.racks, plant.halls.air_supply_c[plant.racks.hall]
     hung = racks.manifold >= 0
-    if plant.manifolds.n:
-        coolant_set = np.where(hung, plant.loops.supply_c[plant.manifolds.loop[racks.manifold]], site_c)
-    else:
-        coolant_set = site_c
     loop = plant.manifolds.loop[racks.manifold] if plant.manifolds.n else racks.manifold
+    coolant_set = np.where(hung, plant.loops.supply_c[loop], site_c) if plant.manifolds.n else site_c
 
     def supply(state: SteadyState, own: Ints) -> Floats:
         return np.where(state.loads.present[:, own], state.heat.loop_supply_c[:, loop[own]], coolant_set[own])
@@ -163,9 +160,25 @@ def rack_temperatures(plant: Plant) -> Sequence[Family]:
         return np.where(hot, np.inf, 0.0)
 
     return (
-        _family("chip temperature", "c", racks, racks.chip_limit_c, only_present("chip_c", coolant_set), np.minimum(coolant_set, racks.chip_limit_c - 1.0)),
-        _family("coolant supply", "c", racks, np.where(hung, racks.coolant_limit_c, np.inf), supply, np.minimum(coolant_set, racks.coolant_limit_c - 1.0)),
-        _family("inlet air", "c", racks, racks.inlet_limit_c, only_present("inlet_c", site_c), np.minimum(site_c, racks.inlet_limit_c - 1.0)),
+        _family(
+            "chip temperature",
+            "c",
+            racks,
+            racks.chip_limit_c,
+            only_present("chip_c", coolant_set),
+            np.minimum(coolant_set, racks.chip_limit_c - 1.0),
+        ),
+        _family(
+            "coolant supply",
+            "c",
+            racks,
+            np.where(hung, racks.coolant_limit_c, np.inf),
+            supply,
+            np.minimum(coolant_set, racks.coolant_limit_c - 1.0),
+        ),
+        _family(
+            "inlet air", "c", racks, racks.inlet_limit_c, only_present("inlet_c", site_c), np.minimum(site_c, racks.inlet_limit_c - 1.0)
+        ),
         _family("heat removal", "frac", racks, np.ones(racks.n), uncooled),
     )
 

@@ -44,7 +44,8 @@ def from_utilisation(plant: Plant, utilisation: float | Mapping[str, float], rac
     present = plant.racks.holding if racks is None else racks
     table = np.array([_sku_row(s, [_part_w(p, by_group.get(p.group, 0.0)) for p in s.parts]) for s in plant.racks.skus])
     per_rack = table.reshape(-1, 4)[plant.racks.sku]
-    return Loads(*(np.where(on, per_rack[:, k], 0.0)[None, :] for k in range(4)), present[None, :].copy())
+    drawn = np.where(on[:, None], per_rack, 0.0)
+    return Loads(drawn[None, :, 0], drawn[None, :, 1], drawn[None, :, 2], drawn[None, :, 3], present[None, :].copy())
 
 
 def from_nameplate(plant: Plant, racks: Bools | None = None) -> Loads:
@@ -89,13 +90,13 @@ def from_power(plant: Plant, rack_w: Floats, present: Bools | None = None) -> Lo
         cols = np.flatnonzero(plant.racks.sku == k)
         out[:, :, cols] = _sku_from_power(sku, rack_w[:, cols])
     on = plant.racks.holding[None, :] if present is None else present
-    return Loads(*out, np.broadcast_to(on, rack_w.shape))
+    return Loads(out[0], out[1], out[2], out[3], np.broadcast_to(on, rack_w.shape))
 
 
 def _part_w(part: Part, utilisation: float) -> float:
     if part.group == "fixed":
         return part.count * part.max_w
-    return part.count * (part.idle_w + (part.max_w - part.idle_w) * utilisation**part.exponent)
+    return float(part.count * (part.idle_w + (part.max_w - part.idle_w) * utilisation**part.exponent))
 
 
 def _sku_row(sku: Sku, parts_w: list[float]) -> tuple[float, float, float, float]:
@@ -177,18 +178,18 @@ def _it_from_input(sku: Sku, rack_w: Floats, idle: Floats, full: Floats, convert
         level = rack_w
         for stage in reversed(sku.stages):
             level = stage_output_w(stage, level)
-        return np.minimum(level, rack_w)
+        whole: Floats = np.minimum(level, rack_w)
+        return whole
     knots_it = np.array([0.0, idle.sum(), full.sum()])
-    it = np.interp(rack_w, knots_in, knots_it)
+    it: Floats = np.interp(rack_w, knots_in, knots_it)
     for _ in range(60):
         share = _spread(it, idle, full, knots_it)
         beside = share[~converted].sum(axis=0)
         level = np.maximum(rack_w - beside, 0.0)
         for stage in reversed(sku.stages):
             level = stage_output_w(stage, level)
-        new = np.minimum(level + beside, rack_w)
+        new: Floats = np.minimum(level + beside, rack_w)
         if np.all(np.abs(new - it) <= 1e-13 * np.maximum(rack_w, 1.0)):
             return new
         it = new
     return it
-

@@ -7,7 +7,8 @@ One solve is a batch of one. An input with one row serves every scenario. Every 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from topology.axes import Bools, Floats, Ints
 from topology.errors import UsageError
 from topology.plant import Plant
+
+V = TypeVar("V", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Loads:
 
     def take(self, rows: Ints | slice) -> Loads:
         """Some scenarios, in the order asked for."""
-        return Loads(*(getattr(self, f.name)[rows] for f in fields(self)))
+        return Loads(self.rack_w[rows], self.it_w[rows], self.chip_w[rows], self.liquid_w[rows], self.present[rows])
 
 
 @dataclass(frozen=True)
@@ -266,7 +269,7 @@ class SteadyState:
         return int(self.power.source_w.shape[0])
 
 
-def rows_of(values: NDArray[np.float64], scenarios: int, name: str) -> NDArray[np.float64]:
+def rows_of(values: NDArray[V], scenarios: int, name: str) -> NDArray[V]:
     """Repeat a one-row input for every scenario.
 
     Raises:

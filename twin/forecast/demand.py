@@ -151,7 +151,8 @@ class _Unmeasured:
     def at(self, scenario: int, moments: Ints) -> Floats:
         """(moments, R) power; 0 for measured racks."""
         peer = self.peers[scenario]
-        return np.where(peer >= 0, self.rack_w[np.ix_(moments, np.maximum(peer, 0))], self.flat[scenario])
+        power: Floats = np.where(peer >= 0, self.rack_w[np.ix_(moments, np.maximum(peer, 0))], self.flat[scenario])
+        return power
 
 
 def _unmeasured(

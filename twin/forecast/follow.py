@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time as clock
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -128,13 +128,18 @@ def follow(
         if progress:
             progress(b, power.time.size)
     solve_s = clock.perf_counter() - began
-    joint = [np.concatenate([r[k] for r in rows]) for k in range(13)]
-    margins = joint.pop()
+    led, series, margins = (_stack([r[k] for r in rows]) for k in range(3))
     findings = (*power.findings, *outside(plant, power), *_assumed(plant, assumed))
     return Replay(
-        power.time, step_s, load, assumed, wet, *joint, lowest_frac=margins.min(axis=0), lowest_at=margins.argmin(axis=0),
-        limits=table, findings=findings, solve_s=solve_s,
+        time=power.time, step_s=step_s, rack_w=load, assumed=assumed, wet_bulb_c=wet, site_w=led[0], it_w=led[1], loss_w=led[2],
+        cooling_w=led[3], feed_w=led[4], residual_frac=led[5], loop_supply_c=series[0], loop_return_c=series[1],
+        hottest=led[6].astype(np.int64), hottest_c=led[7], worst=led[8].astype(np.int64), worst_frac=led[9],
+        lowest_frac=margins[0].min(axis=0), lowest_at=margins[0].argmin(axis=0), limits=table, findings=findings, solve_s=solve_s,
     )  # fmt: skip
+
+
+def _stack(chunks: Sequence[Sequence[Floats]]) -> list[Floats]:
+    return [np.concatenate([c[k] for c in chunks]) for k in range(len(chunks[0]))]
 
 
 def joined(parts: Iterable[RackPower]) -> RackPower:
@@ -183,7 +188,7 @@ def outside(plant: Plant, power: RackPower) -> tuple[Finding, ...]:
     found = []
     owner = [b if b.startswith("meter:") else f"rack:{r}" for b, r in zip(power.basis, power.racks, strict=True)]
     for name in dict.fromkeys(o for o, b in zip(owner, power.basis, strict=True) if b):
-        own = np.array([o == name for o in owner]) & plant.racks.drawing
+        own = np.flatnonzero(np.array([o == name for o in owner]) & plant.racks.drawing)
         total = power.power_w[:, own].sum(axis=1)
         low, high = idle[own].sum(), full[own].sum()
         below, above, known = int((total < low).sum()), int((total > high).sum()), int(np.isfinite(total).sum())
@@ -192,7 +197,9 @@ def outside(plant: Plant, power: RackPower) -> tuple[Finding, ...]:
                 f"{name.split(':', 1)[1]}: {below} of {known} samples lie below idle ({low / 1e3:.1f} kW), {above} above full load "
                 f"({high / 1e3:.1f} kW); lowest {np.nanmin(total) / 1e3:.1f} kW, highest {np.nanmax(total) / 1e3:.1f} kW"
             )
-            found.append(Finding(text, "they are used as measured; check the meter or the SKU", element=name.split(":", 1)[1], severity="warning"))
+            found.append(
+                Finding(text, "they are used as measured; check the meter or the SKU", element=name.split(":", 1)[1], severity="warning")
+            )
     return tuple(found)
 
 
@@ -205,13 +212,15 @@ def _assumed(plant: Plant, assumed: Bools) -> tuple[Finding, ...]:
     )  # fmt: skip
 
 
-def _summary(plant: Plant, table: Limits, state: SteadyState) -> tuple[np.ndarray, ...]:
+def _summary(plant: Plant, table: Limits, state: SteadyState) -> tuple[list[Floats], list[Floats], list[Floats]]:
+    """Per step: ledger and extremes (each (T,)), loop temperatures (T, L), margins (T, K)."""
     led, heat = state.ledger, state.heat
     margins = table.margins(table.values(state))
     hot = np.where(np.isfinite(heat.chip_c) & (state.loads.rack_w > 0.0), heat.chip_c, -np.inf).argmax(axis=1)
     rows = np.arange(hot.size)
     worst = margins.argmin(axis=1)
-    return (
-        led.site_w, led.it_w, led.loss_w, led.cooling_w, led.feed_w, led.residual_frac, heat.loop_supply_c, heat.loop_return_c, hot,
-        heat.chip_c[rows, hot], worst, margins[rows, worst], margins,
-    )  # fmt: skip
+    scalars = [
+        led.site_w, led.it_w, led.loss_w, led.cooling_w, led.feed_w, led.residual_frac, hot.astype(np.float64), heat.chip_c[rows, hot],
+        worst.astype(np.float64), margins[rows, worst],
+    ]  # fmt: skip
+    return scalars, [heat.loop_supply_c, heat.loop_return_c], [margins]

@@ -65,13 +65,18 @@ class CaseTable:
     @property
     def worst_limit(self) -> Ints:
         """(Z,) index of the limit with the smallest margin of each case."""
-        return self.margin_frac.argmin(axis=1).astype(np.int64)
+        worst: Ints = self.margin_frac.argmin(axis=1).astype(np.int64)
+        return worst
 
 
 def all_cases(plant: Plant) -> tuple[Case, ...]:
     """Normal operation, every element of the power chain and of the mechanical gear, every common cause."""
     bare = {m for g in plant.site.redundancy.values() if g.scheme == "N" for m in g.members}
-    single = [Case(i, (i,), k, _down_with(plant, i) if i in bare else ()) for axis in (plant.power, plant.gear) for i, k in zip(axis.ids, axis.kind, strict=True)]
+    single = [
+        Case(i, (i,), k, _down_with(plant, i) if i in bare else ())
+        for axis in (plant.power, plant.gear)
+        for i, k in zip(axis.ids, axis.kind, strict=True)
+    ]
     common = [Case(c.id, c.members, "common cause") for c in plant.site.common_causes.values()]
     return (Case("normal", (), "normal"), *single, *common)
 
@@ -98,7 +103,11 @@ def shed_loads(plant: Plant, loads: Loads, cases: Sequence[Case], rows: int) -> 
     for z, case in enumerate(cases):
         keep[z, [number[i] for i in case.shed]] = False
     on = np.repeat(keep, rows, axis=0)
-    return Loads(*(np.where(on, v, 0.0) for v in (tiled.rack_w, tiled.it_w, tiled.chip_w, tiled.liquid_w)), tiled.present & on)
+
+    def cut(values: Floats) -> Floats:
+        return np.where(on, values, 0.0)
+
+    return Loads(cut(tiled.rack_w), cut(tiled.it_w), cut(tiled.chip_w), cut(tiled.liquid_w), tiled.present & on)
 
 
 def sweep(plant: Plant, loads: Loads, ambient: Ambient, cases: Sequence[Case] | None = None, progress: Progress | None = None) -> CaseTable:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from topology.axes import Bools, Floats, Ints
+from topology.axes import Bools, Floats
 from topology.errors import UsageError
 from topology.kinds import HOLDING, Rack
 from topology.models import Sku
@@ -37,8 +37,10 @@ MOST_BINDING = 12
 
 @dataclass(frozen=True)
 class Binding:
-    """What stops the next rack: a limit of an element under the case that does it most, and the share of free positions (times
-    scenarios) that it blocks."""
+    """What stops the next rack: a limit of an element under the case that does it most.
+
+    ``share_frac`` is the share of free positions, times scenarios, that it blocks.
+    """
 
     element: str
     limit: str
@@ -219,7 +221,13 @@ def _screen(check: _Check, ranked: Sequence[int], progress: Progress | None) -> 
     """Keep the cases that come near a limit with half or all of the candidates placed, on the site's highest moment."""
     total = check.demand.rack_w.sum(axis=1)
     top = np.asarray([int(total.argmax())])
-    probe = _Check(check.plant, replace(check.demand, scenario=np.zeros(1, np.int64), rack_w=check.demand.rack_w[top], count=1), check.standing, check.cases, 0.0)
+    probe = _Check(
+        check.plant,
+        replace(check.demand, scenario=np.zeros(1, np.int64), rack_w=check.demand.rack_w[top], count=1),
+        check.standing,
+        check.cases,
+        0.0,
+    )
     probe.ambient = check.ambient
     near = np.zeros(len(check.cases), bool)
     for count in sorted({0, len(ranked) // 2, len(ranked)}):
@@ -259,12 +267,12 @@ def _verified(check: _Check, ranked: Sequence[int], probability: float, progress
     while True:
         placed = _search(check, ranked, probability)
         failed, _ = check.failures(placed, check.cases, progress)
-        bad = (failed & ~check.ignored).any(axis=2)
+        bad = np.asarray((failed & ~check.ignored).any(axis=2))
         reached = float(1.0 - bad.any(axis=0).mean())
         if reached >= probability or not placed:
             return placed, reached
         names = {c.name for c in check.active}
-        more = [c for c, f in zip(check.cases, bad.any(axis=1), strict=True) if f and c.name not in names]
+        more = [c for c, f in zip(check.cases, np.any(bad, axis=1), strict=True) if f and c.name not in names]
         if not more:
             return placed[:-1], reached
         check.active = (*check.active, *more)

@@ -37,7 +37,8 @@ def conductance_w_k(x: Exchangers, i: int, hot_kg_s: float, cold_kg_s: float) ->
         return 0.0
     hot = (x.hot_kg_s[i] / hot_kg_s) ** x.hot_exponent[i]
     cold = (x.cold_kg_s[i] / cold_kg_s) ** x.cold_exponent[i]
-    return 2.0 * x.ua_w_k[i] / (hot + cold)
+    ua: float = 2.0 * x.ua_w_k[i] / (hot + cold)
+    return ua
 
 
 @kernel

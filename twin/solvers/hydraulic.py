@@ -21,11 +21,13 @@ from topology.errors import NotConverged
 from topology.plant import Plant
 from twin.solvers.jit import kernel
 from twin.solvers.laws import friction_haaland
+from twin.solvers.scatter import sum_by
 from twin.state import FlowState
 
 FLOW_TOLERANCE = 1e-12
 """Relative change of branch flows at which a ladder counts as solved."""
 MAX_ROUNDS = 400
+"""Rounds of a ladder; a laminar one halves its error in each."""
 
 
 class _Pumping(NamedTuple):
@@ -33,7 +35,7 @@ class _Pumping(NamedTuple):
 
     shutoff_pa: Floats
     k: Floats
-    count: Floats
+    running: Floats
     efficiency: Floats
 
 
@@ -63,7 +65,7 @@ def ladder(
         k_pipe[j] = 0.02 * segment_m[j] * unit
         flow[j] = 0.0
     change = 1.0
-    for _ in range(400):
+    for _ in range(MAX_ROUNDS):
         g = 0.0
         for j in range(n - 1, -1, -1):
             g_branch = 0.0 if math.isinf(k_branch[j]) else 1.0 / math.sqrt(k_branch[j])
@@ -85,98 +87,120 @@ def ladder(
             through -= branch
             if below[j] <= 0.0:
                 through = 0.0
-        if change <= 1e-12:
+        if change <= FLOW_TOLERANCE:
             break
     return change
 
 
+class _Pipes(NamedTuple):
+    """Branches of all manifolds in loop order: offsets, pipe ahead of each branch, and each manifold's bore."""
+
+    first: Ints
+    segment_m: Floats
+    diameter_m: Floats
+    roughness_m: Floats
+
+
+class _Curves(NamedTuple):
+    """Pumps of each CDU in loop order; ``k_in`` is the CDU's own resistance."""
+
+    shutoff_pa: Floats
+    k: Floats
+    k_in: Floats
+
+
 @kernel
-def _supply(dp_pa: float, speed: float, shutoff: Floats, k: Floats, count: Floats, k_in: Floats, first: int, last: int, flow: Floats) -> float:
-    """Flow that CDUs ``first..last`` push against a header pressure at a speed; each one's share is written."""
+def _supply(dp_pa: float, speed: float, curves: _Curves, running: Floats, c0: int, c1: int, flow: Floats) -> float:
+    """Flow that CDUs ``c0..c1`` push against a header pressure at a speed; each one's share is written."""
     total = 0.0
-    for c in range(first, last):
+    for c in range(c0, c1):
         flow[c] = 0.0
-        if count[c] > 0.0:
-            spare = speed * speed * shutoff[c] - dp_pa
+        if running[c] > 0.0:
+            spare = speed * speed * curves.shutoff_pa[c] - dp_pa
             if spare > 0.0:
-                flow[c] = math.sqrt(spare / (k[c] / (count[c] * count[c]) + k_in[c]))
+                flow[c] = math.sqrt(spare / (curves.k[c] / (running[c] * running[c]) + curves.k_in[c]))
         total += flow[c]
     return total
 
 
 @kernel
-def _demand(
-    dp_pa: float, m0: int, m1: int, first: Ints, k_branch: Floats, segment: Floats, diameter: Floats, roughness: Floats, rho: float, mu: float,
-    flow: Floats,
-) -> tuple[float, float]:  # fmt: skip
+def _demand(dp_pa: float, m0: int, m1: int, pipes: _Pipes, k_branch: Floats, rho: float, mu: float, flow: Floats) -> tuple[float, float]:
+    """Flow that manifolds ``m0..m1`` take at a header pressure, and the worst residual; branch flows are written."""
     total, worst = 0.0, 0.0
     for m in range(m0, m1):
-        a, b = first[m], first[m + 1]
-        worst = max(worst, ladder(dp_pa, k_branch[a:b], segment[a:b], diameter[m], roughness[m], rho, mu, flow[a:b]))
+        a, b = pipes.first[m], pipes.first[m + 1]
+        moved = ladder(dp_pa, k_branch[a:b], pipes.segment_m[a:b], pipes.diameter_m[m], pipes.roughness_m[m], rho, mu, flow[a:b])
+        worst = max(worst, moved)
         total += flow[a:b].sum()
     return total, worst
 
 
 @kernel
 def _loop(
-    dp_set: float, m0: int, m1: int, first: Ints, k_branch: Floats, segment: Floats, diameter: Floats, roughness: Floats, rho: float, mu: float,
-    c0: int, c1: int, shutoff: Floats, k: Floats, count: Floats, k_in: Floats, flow: Floats, cdu: Floats,
+    dp_set: float, m0: int, m1: int, pipes: _Pipes, k_branch: Floats, rho: float, mu: float, c0: int, c1: int, curves: _Curves,
+    running: Floats, flow: Floats, cdu: Floats,
 ) -> tuple[float, float, float]:  # fmt: skip
     """Header pressure, pump speed and residual of one loop; branch and CDU flows are written."""
-    running, curves = 0, True
+    count, known = 0, True
     for c in range(c0, c1):
-        running += count[c] > 0.0
-        if count[c] > 0.0 and math.isinf(shutoff[c]):
-            curves = False
-    if running == 0:
-        _, worst = _demand(0.0, m0, m1, first, k_branch, segment, diameter, roughness, rho, mu, flow)
+        count += running[c] > 0.0
+        known = known and not (running[c] > 0.0 and math.isinf(curves.shutoff_pa[c]))
+    if count == 0:
+        _, worst = _demand(0.0, m0, m1, pipes, k_branch, rho, mu, flow)
         return 0.0, 0.0, worst
-    want, worst = _demand(dp_set, m0, m1, first, k_branch, segment, diameter, roughness, rho, mu, flow)
-    if not curves:
+    want, worst = _demand(dp_set, m0, m1, pipes, k_branch, rho, mu, flow)
+    if not known:
         for c in range(c0, c1):
-            cdu[c] = want / running if count[c] > 0.0 else 0.0
+            cdu[c] = want / count if running[c] > 0.0 else 0.0
         return dp_set, 1.0, worst
-    if _supply(dp_set, 1.0, shutoff, k, count, k_in, c0, c1, cdu) >= want:
-        low, high = 0.0, 1.0
-        for _ in range(60):
-            mid = 0.5 * (low + high)
-            if _supply(dp_set, mid, shutoff, k, count, k_in, c0, c1, cdu) >= want:
-                high = mid
-            else:
-                low = mid
-        got = _supply(dp_set, high, shutoff, k, count, k_in, c0, c1, cdu)
-        for c in range(c0, c1):
-            cdu[c] *= want / got if got > 0.0 else 0.0
-        return dp_set, high if want > 0.0 else 0.0, worst
-    low, high = 0.0, dp_set
+    if _supply(dp_set, 1.0, curves, running, c0, c1, cdu) >= want:
+        speed = _speed(dp_set, want, curves, running, c0, c1, cdu)
+        return dp_set, speed if want > 0.0 else 0.0, worst
+    low, high, dp, got = 0.0, dp_set, dp_set, 0.0
     for _ in range(60):
-        mid = 0.5 * (low + high)
-        want, worst = _demand(mid, m0, m1, first, k_branch, segment, diameter, roughness, rho, mu, flow)
-        got = _supply(mid, 1.0, shutoff, k, count, k_in, c0, c1, cdu)
-        if abs(got - want) <= 1e-12 * want:
+        dp = 0.5 * (low + high)
+        want, worst = _demand(dp, m0, m1, pipes, k_branch, rho, mu, flow)
+        got = _supply(dp, 1.0, curves, running, c0, c1, cdu)
+        if abs(got - want) <= FLOW_TOLERANCE * want:
             break
         if got >= want:
-            low = mid
+            low = dp
         else:
-            high = mid
+            high = dp
     for c in range(c0, c1):
         cdu[c] *= want / got if got > 0.0 else 0.0
-    return mid, 1.0, max(worst, abs(got - want) / max(want, 1e-300) if want > 0.0 else 0.0)
+    return dp, 1.0, max(worst, abs(got - want) / want if want > 0.0 else 0.0)
+
+
+@kernel
+def _speed(dp_pa: float, want: float, curves: _Curves, running: Floats, c0: int, c1: int, cdu: Floats) -> float:
+    """Common pump speed at which the CDUs push what is wanted, by bisection; their flows are written and add up to it."""
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        mid = 0.5 * (low + high)
+        if _supply(dp_pa, mid, curves, running, c0, c1, cdu) >= want:
+            high = mid
+        else:
+            low = mid
+    got = _supply(dp_pa, high, curves, running, c0, c1, cdu)
+    for c in range(c0, c1):
+        cdu[c] *= want / got if got > 0.0 else 0.0
+    return high
 
 
 @kernel
 def _solve(
-    loops: Ints, loop_dp: Floats, rho: Floats, mu: Floats, m_first: Ints, first: Ints, k_branch: Floats, segment: Floats, diameter: Floats,
-    roughness: Floats, c_first: Ints, shutoff: Floats, k: Floats, count: Floats, k_in: Floats,
+    loops: Ints, loop_dp: Floats, rho: Floats, mu: Floats, m_first: Ints, pipes: _Pipes, k_branch: Floats, c_first: Ints, curves: _Curves,
+    running: Floats,
 ) -> tuple[Floats, Floats, Floats, Floats, Floats]:  # fmt: skip
     cases, branches = k_branch.shape
-    flow, cdu = np.zeros((cases, branches)), np.zeros((cases, shutoff.size))
+    flow, cdu = np.zeros((cases, branches)), np.zeros((cases, curves.k.size))
     dp, speed, residual = np.zeros((cases, loop_dp.size)), np.zeros((cases, loop_dp.size)), np.zeros((cases, loop_dp.size))
     for s in range(cases):
         for x in loops:
             dp[s, x], speed[s, x], residual[s, x] = _loop(
-                loop_dp[x], m_first[x], m_first[x + 1], first, k_branch[s], segment, diameter, roughness, rho[x], mu[x],
-                c_first[x], c_first[x + 1], shutoff, k, count[s], k_in, flow[s], cdu[s],
+                loop_dp[x], m_first[x], m_first[x + 1], pipes, k_branch[s], rho[x], mu[x], c_first[x], c_first[x + 1], curves,
+                running[s], flow[s], cdu[s],
             )  # fmt: skip
     return flow, cdu, dp, speed, residual
 
@@ -217,50 +241,44 @@ def solve_flow(plant: Plant, gear_alive: Bools, present: Bools) -> FlowState:
     Raises:
         NotConverged: a loop did not settle; carries the loop, the case and the residual.
     """
-    loops, manifolds, cdus, pumps = plant.loops, plant.manifolds, plant.cdus, plant.pumps
+    loops, manifolds, cdus = plant.loops, plant.manifolds, plant.cdus
     m_order, m_first = _by_loop(manifolds.loop, loops.n)
     c_order, c_first = _by_loop(cdus.loop, loops.n)
-    branch = _branches(plant, m_order)
-    racks = manifolds.racks[branch.order]
+    branches, pipes = _pipes(plant, m_order)
+    racks = manifolds.racks[branches]
     k_branch = np.where(present[:, racks], plant.racks.resistance[racks], math.inf)
     pumping, has_curve = _pumping(plant, gear_alive)
     flow, cdu, dp, speed, residual = _solve(
-        np.flatnonzero(~loops.fws), loops.dp_pa, loops.rho_kg_m3, loops.mu_pa_s, m_first, branch.first, k_branch, branch.segment,
-        manifolds.diameter_m[m_order], manifolds.roughness_m[m_order], c_first, pumping.shutoff_pa[c_order], pumping.k[c_order],
-        np.ascontiguousarray(pumping.count[:, c_order]), cdus.resistance[c_order],
+        np.flatnonzero(~loops.fws), loops.dp_pa, loops.rho_kg_m3, loops.mu_pa_s, m_first, pipes, k_branch, c_first,
+        _Curves(pumping.shutoff_pa[c_order], pumping.k[c_order], cdus.resistance[c_order]),
+        np.ascontiguousarray(pumping.running[:, c_order]),
     )  # fmt: skip
     _raise_unsettled(plant, residual)
     cases = present.shape[0]
-    rack_kg_s, cdu_kg_s, loop_kg_s = np.zeros((cases, plant.racks.n)), np.zeros((cases, cdus.n)), np.zeros((cases, loops.n))
+    rack_kg_s, cdu_kg_s = np.zeros((cases, plant.racks.n)), np.zeros((cases, cdus.n))
     rack_kg_s[:, racks] = flow
     cdu_kg_s[:, c_order] = cdu
-    np.add.at(loop_kg_s, (slice(None), manifolds.loop[np.repeat(m_order, np.diff(branch.first))]), flow)
+    loop_kg_s = sum_by(flow, manifolds.loop[np.repeat(m_order, np.diff(pipes.first))], loops.n)
     pump_w, pump_speed = _pump_power(plant, pumping, has_curve, gear_alive, cdu_kg_s, dp, speed)
     spread = _spread_frac(plant, rack_kg_s, present)
     return FlowState(rack_kg_s, loop_kg_s, dp, cdu_kg_s, pump_w, pump_speed, spread)
 
 
-class _Branches(NamedTuple):
-    order: Ints
-    first: Ints
-    segment: Floats
-
-
-def _branches(plant: Plant, m_order: Ints) -> _Branches:
-    """Branches of all manifolds in loop order, with the pipe ahead of each (both sides)."""
+def _pipes(plant: Plant, m_order: Ints) -> tuple[Ints, _Pipes]:
+    """Branch numbers of all manifolds in loop order, and the pipe ahead of each (both sides)."""
     manifolds = plant.manifolds
     sizes = np.diff(manifolds.first)[m_order]
     first = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    order = np.concatenate([np.arange(manifolds.first[m], manifolds.first[m + 1]) for m in m_order] or [np.zeros(0, np.int64)]).astype(np.int64)
     owner = np.repeat(m_order, sizes)
-    place = manifolds.place[order].astype(np.float64)
+    branches = (np.arange(first[-1]) - np.repeat(first[:-1], sizes) + manifolds.first[owner]).astype(np.int64)
+    place = manifolds.place[branches].astype(np.float64)
     ahead = np.empty_like(place)
     ahead[1:] = place[1:] - place[:-1]
     starts = first[:-1][sizes > 0]
     ahead[starts] = place[starts] - 1.0
     segment = 2.0 * manifolds.spacing_m[owner] * ahead
     segment[starts] += 2.0 * manifolds.lead_m[owner[starts]]
-    return _Branches(order, first, segment)
+    return branches, _Pipes(first, segment, manifolds.diameter_m[m_order], manifolds.roughness_m[m_order])
 
 
 def _raise_unsettled(plant: Plant, residual: Floats) -> None:
@@ -287,7 +305,7 @@ def _pump_power(
     head = dp[:, cdus.loop[c]] + cdus.resistance[c] * cdu_kg_s[:, c] ** 2
     total = cdu_kg_s[:, c] / plant.loops.rho_kg_m3[cdus.loop[c]] * head / pumps.efficiency_frac[inside]
     running = pumps.count[inside] * gear_alive[:, pumps.gear[inside]] * gear_alive[:, cdus.gear[c]]
-    share = np.divide(running, pumping.count[:, c], out=np.zeros_like(running), where=pumping.count[:, c] > 0.0)
+    share = np.divide(running, pumping.running[:, c], out=np.zeros_like(running), where=pumping.running[:, c] > 0.0)
     power[:, inside] = total * share
     turning[:, inside] = speed[:, cdus.loop[c]] * (running > 0.0)
     return power, turning
@@ -296,14 +314,16 @@ def _pump_power(
 def _spread_frac(plant: Plant, rack_kg_s: Floats, present: Bools) -> Floats:
     """(V, M) spread of branch flow over its rating, relative to the mean, over connected branches."""
     manifolds, racks = plant.manifolds, plant.racks
-    relative = rack_kg_s / np.where(racks.flow_kg_s > 0.0, racks.flow_kg_s, math.inf)
+    own = manifolds.racks
+    on = present[:, own]
+    rated = np.where(racks.flow_kg_s[own] > 0.0, racks.flow_kg_s[own], math.inf)
+    x = rack_kg_s[:, own] / rated
     spread = np.zeros((rack_kg_s.shape[0], manifolds.n))
-    for m in range(manifolds.n):
-        own = manifolds.racks[manifolds.first[m] : manifolds.first[m + 1]]
-        if own.size:
-            on = present[:, own]
-            x = relative[:, own]
-            high, low = np.where(on, x, -math.inf).max(axis=1), np.where(on, x, math.inf).min(axis=1)
-            mean = np.where(on, x, 0.0).sum(axis=1) / np.maximum(on.sum(axis=1), 1)
-            spread[:, m] = np.where(mean > 0.0, (high - low) / np.where(mean > 0.0, mean, 1.0), 0.0)
+    some = np.flatnonzero(np.diff(manifolds.first))
+    if some.size:
+        starts = manifolds.first[some]
+        high = np.maximum.reduceat(np.where(on, x, 0.0), starts, axis=1)
+        low = np.minimum(np.minimum.reduceat(np.where(on, x, math.inf), starts, axis=1), high)
+        total, count = np.add.reduceat(np.where(on, x, 0.0), starts, axis=1), np.add.reduceat(on.astype(np.float64), starts, axis=1)
+        spread[:, some] = np.divide((high - low) * count, total, out=np.zeros_like(total), where=total > 0.0)
     return spread

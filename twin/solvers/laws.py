@@ -85,4 +85,5 @@ def york_approach_k(wet_bulb_c: float, range_k: float, lg: float, c: Floats) -> 
 @kernel
 def biquadratic(c: Floats, x: float, y: float) -> float:
     """``c0 + c1 x + c2 x^2 + c3 y + c4 y^2 + c5 x y`` (DOE-2 curve form)."""
-    return c[0] + c[1] * x + c[2] * x * x + c[3] * y + c[4] * y * y + c[5] * x * y
+    total: float = c[0] + c[1] * x + c[2] * x * x + c[3] * y + c[4] * y * y + c[5] * x * y
+    return total

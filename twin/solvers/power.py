@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from topology.axes import Bools, Floats, Ints
+from topology.axes import Axis, Bools, Floats, Ints
 from topology.plant import Plant
 from twin.solvers.jit import kernel
 from twin.state import Loads, PowerState
@@ -49,7 +49,8 @@ def supply(plant: Plant, sets: Sequence[Sequence[str]]) -> Supply:
         Who is alive and who draws from whom.
     """
     power, gear, racks = plant.power, plant.gear, plant.racks
-    lost = {"power": np.zeros((len(sets), power.n), bool), "gear": np.zeros((len(sets), gear.n), bool), "racks": np.zeros((len(sets), racks.n), bool)}
+    axes: dict[str, Axis] = {"power": power, "gear": gear, "racks": racks}
+    lost = {name: np.zeros((len(sets), axis.n), bool) for name, axis in axes.items()}
     for z, names in enumerate(sets):
         for name in names:
             axis, k = plant.find(name)

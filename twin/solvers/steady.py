@@ -9,9 +9,9 @@ import numpy as np
 from topology.axes import Bools, Floats, Ints
 from topology.errors import LedgerError
 from topology.plant import Plant
+from twin.solvers.heat import solve_heat
 from twin.solvers.hydraulic import solve_flow
 from twin.solvers.power import Supply, solve_power, supply
-from twin.solvers.thermal import solve_heat
 from twin.state import Ambient, FlowState, HeatState, Ledger, Loads, Outages, PowerState, SteadyState, rows_of
 
 LEDGER_TOLERANCE = 1e-9
@@ -54,8 +54,10 @@ def solve_steady(plant: Plant, loads: Loads, ambient: Ambient, outages: Outages 
 
 
 def _every(loads: Loads, scenarios: int) -> Loads:
-    rows = {name: rows_of(getattr(loads, name), scenarios, "loads") for name in Loads.__dataclass_fields__}
-    return Loads(**rows)
+    return Loads(
+        rows_of(loads.rack_w, scenarios, "loads"), rows_of(loads.it_w, scenarios, "loads"), rows_of(loads.chip_w, scenarios, "loads"),
+        rows_of(loads.liquid_w, scenarios, "loads"), rows_of(loads.present, scenarios, "loads"),
+    )  # fmt: skip
 
 
 def _only_powered(loads: Loads, powered: Bools) -> Loads:

@@ -1,0 +1,166 @@
+"""Heat of a batch: lays a plant out for the thermal kernels, runs them, and makes a :class:`twin.state.HeatState` of the result."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from topology.axes import Bools, ExchangerAxis, Floats, Ints
+from topology.errors import NotConverged
+from topology.plant import Plant
+from twin.solvers.bank import Exchangers
+from twin.solvers.plantside import YORK, Chillers, Towers
+from twin.solvers.scatter import sum_by
+from twin.solvers.thermal import Inputs, Layout, Out, fixed_point
+from twin.state import Ambient, FlowState, HeatState, Loads
+
+MAX_PASSES = 200
+HEAT_TOLERANCE = 1e-11
+"""Change of power and heat between passes, relative to the site's heat, at which the fixed point is reached."""
+
+
+def _allocate(plant: Plant, scenarios: int) -> Out:
+    def floats(n: int) -> Floats:
+        return np.zeros((scenarios, n))
+
+    x, c, a, h, w, k = (len(v.ids) for v in (plant.loops, plant.cdus, plant.air_units, plant.halls, plant.towers, plant.chillers))
+    return Out(
+        floats(x), floats(x), floats(x), np.ones((scenarios, x), bool), floats(c), floats(c), floats(c), floats(c),
+        floats(a), floats(a), floats(a), floats(a), floats(a), floats(h), floats(h), floats(h), np.ones((scenarios, h), bool),
+        floats(w), floats(w), np.ones((scenarios, w), bool), floats(k), floats(k), floats(plant.pumps.n),
+        np.zeros(scenarios), np.zeros(scenarios), np.zeros(scenarios),
+    )  # fmt: skip
+
+
+def _exchangers(axis: ExchangerAxis) -> Exchangers:
+    return Exchangers(
+        axis.hot_kg_s, axis.cold_kg_s, axis.hot_cp_j_kg_k, axis.cold_cp_j_kg_k, axis.ua_w_k, axis.hot_exponent, axis.cold_exponent
+    )
+
+
+def _grouped(owner: Ints, groups: int) -> tuple[Ints, Ints]:
+    order = np.argsort(owner, kind="stable").astype(np.int64)
+    return order, np.searchsorted(owner[order], np.arange(groups + 1)).astype(np.int64)
+
+
+def _layout(plant: Plant) -> Layout:
+    loops, cdus, units, pumps = plant.loops, plant.cdus, plant.air_units, plant.pumps
+    cdu_order, cdu_first = _grouped(cdus.loop, loops.n)
+    unit_order, unit_first = _grouped(units.hall, plant.halls.n)
+    return Layout(
+        loops.fws, loops.supply_c, loops.cp_j_kg_k, loops.rho_kg_m3, loops.dp_pa, cdu_order, cdu_first, cdus.fws, cdus.hall, cdus.fan_w,
+        cdus.aux_w, cdus.pump_fixed_w, unit_order, unit_first, units.fws, units.duty_w, units.fan_w, units.fan_floor_frac,
+        plant.halls.air_supply_c, pumps.loop, pumps.cdu < 0, pumps.count, pumps.shutoff_pa, np.maximum(pumps.k, 1e-12),
+        pumps.efficiency_frac,
+    )  # fmt: skip
+
+
+def _inputs(
+    plant: Plant, loads: Loads, flow: FlowState, row: Ints, gear_on: Bools, alive_row: Ints, ambient: Ambient
+) -> tuple[Inputs, Floats]:
+    """Heat by loop and hall; liquid heat of a rack without flow is stranded and returned beside (S, R)."""
+    racks, cdus, pumps = plant.racks, plant.cdus, plant.pumps
+    loop_of = np.where(racks.manifold >= 0, plant.manifolds.loop[racks.manifold], -1) if plant.manifolds.n else np.full(racks.n, -1)
+    wet = flow.rack_kg_s[row] > 0.0
+    held = np.where(wet, 0.0, loads.liquid_w)
+    loop_w = sum_by(np.ascontiguousarray(loads.liquid_w - held), loop_of, plant.loops.n)
+    hall_w = sum_by(loads.rack_w - loads.liquid_w, racks.hall, plant.halls.n)
+    cdu_pump_w = sum_by(flow.pump_w, pumps.cdu, cdus.n)
+    return Inputs(
+        loop_w, hall_w, cdu_pump_w, flow.cdu_kg_s, row, gear_on[:, cdus.gear], gear_on[:, plant.air_units.gear], gear_on[:, pumps.gear],
+        gear_on[:, plant.towers.gear], gear_on[:, plant.chillers.gear], alive_row, ambient.wet_bulb_c,
+    ), held  # fmt: skip
+
+
+def solve_heat(
+    plant: Plant, loads: Loads, flow: FlowState, row: Ints, gear_on: Bools, alive_row: Ints, ambient: Ambient
+) -> tuple[HeatState, Floats, Floats, Floats]:
+    """Carry heat from racks to weather.
+
+    Args:
+        plant: the plant.
+        loads: (S, R) loads of powered racks.
+        flow: flows of V cases.
+        row: (S,) case of each scenario in ``flow``.
+        gear_on: (Z, G) gear that runs under each set of lost elements.
+        alive_row: (S,) set of each scenario.
+        ambient: (S,) weather.
+
+    Returns:
+        Temperatures and heat; (S, L) facility flow; (S,) stranded heat; (S,) heat vented by halls without air units.
+
+    Raises:
+        NotConverged: the fixed point was not reached; carries the scenario and the last change.
+    """
+    inp, held = _inputs(plant, loads, flow, row, gear_on, alive_row, ambient)
+    out = _allocate(plant, row.size)
+    t, k = plant.towers, plant.chillers
+    fixed_point(
+        _layout(plant), _exchangers(plant.cdus), _exchangers(plant.air_units),
+        Towers(t.fws, t.duty_w, t.water_kg_s, t.lg_ratio, t.exchanger_k, t.fan_w, t.pump_w),
+        Chillers(k.fws, k.duty_w, k.cop, k.cap_f_t, k.eir_f_t, k.eir_f_plr), YORK, inp, out, HEAT_TOLERANCE, MAX_PASSES,
+    )  # fmt: skip
+    if (out.change > 100.0 * HEAT_TOLERANCE).any():
+        s = int(np.argmax(out.change))
+        raise NotConverged(
+            f"the heat balance of scenario {s} did not settle in {MAX_PASSES} passes (last change {out.change[s]:.1e} of its heat)",
+            scenario=s, residual=float(out.change[s]),
+        )  # fmt: skip
+    state = _state(plant, loads, flow, row, gear_on[alive_row], out, held)
+    return state, out.loop_kg_s, out.stranded + held.sum(axis=1), out.vented
+
+
+def _state(plant: Plant, loads: Loads, flow: FlowState, row: Ints, gear_on: Bools, out: Out, held: Floats) -> HeatState:
+    racks, cdus = plant.racks, plant.cdus
+    fws_ok = np.concatenate([out.loop_ok, np.ones((row.size, 1), bool)], axis=1)
+    unit_ok = fws_ok[:, plant.air_units.fws]
+    hall_ok = out.hall_ok & _each(plant.air_units.hall, unit_ok, plant.halls.n)
+    hall_ok_pad = np.concatenate([hall_ok, np.ones((row.size, 1), bool)], axis=1)
+    sink_ok = np.where(cdus.fws >= 0, fws_ok[:, cdus.fws], hall_ok_pad[:, cdus.hall])
+    loop_ok = out.loop_ok & (_each(cdus.loop, sink_ok, plant.loops.n) | plant.loops.fws)
+    loop_supply = np.where(loop_ok, out.loop_supply, np.inf)
+    hall_supply = np.where(hall_ok, out.hall_supply, np.inf)
+    loop_of = plant.manifolds.loop[racks.manifold] if plant.manifolds.n else np.zeros(racks.n, np.int64)
+    hung = racks.manifold >= 0
+    m = flow.rack_kg_s[row]
+    wet = hung & (m > 0.0)
+    coolant = np.where(hung, loop_supply[:, loop_of], hall_supply[:, racks.hall])
+    cp = np.where(hung, plant.loops.cp_j_kg_k[loop_of], 1.0)
+    rise = np.divide(loads.liquid_w, m * cp, out=np.zeros_like(m), where=wet)
+    return HeatState(
+        loop_supply_c=loop_supply, loop_return_c=np.where(loop_ok, out.loop_return, np.inf),
+        cdu_w=out.cdu_w, cdu_supply_c=out.cdu_c, cdu_valve_frac=out.cdu_valve, air_unit_w=out.unit_w,
+        hall_supply_c=hall_supply, hall_return_c=np.where(hall_ok, out.hall_return, np.inf), hall_w=out.hall_heat,
+        tower_w=out.tower_w, tower_fan_frac=out.tower_fan, tower_in_bounds=out.tower_ok, chiller_w=out.chiller_w,
+        gear_w=_gear_power(plant, flow, row, gear_on, out),
+        chip_c=_chip_c(plant, loads, m, coolant, wet, held), rack_return_c=np.where(wet, coolant + rise, coolant),
+        inlet_c=hall_supply[:, racks.hall], cooled=(held <= 0.0) & (~wet | loop_ok[:, loop_of]) & hall_ok[:, racks.hall],
+    )  # fmt: skip
+
+
+def _each(owner: Ints, ok: Bools, groups: int) -> Bools:
+    """(S, groups): no member of the group is without its sink."""
+    result: Bools = sum_by((~ok).astype(np.float64), owner, groups) == 0.0
+    return result
+
+
+def _chip_c(plant: Plant, loads: Loads, m: Floats, coolant_c: Floats, wet: Bools, held: Floats) -> Floats:
+    """Accelerator temperature: coolant (or inlet air) plus resistance times power; the plate is ``R = base + b q^-n``."""
+    racks = plant.racks
+    q = m * racks.plate_share_frac
+    with np.errstate(divide="ignore"):
+        plate = racks.r_base_k_w + np.where(wet & (q > 0.0), racks.r_flow * np.where(q > 0.0, q, 1.0) ** -racks.r_exponent, 0.0)
+    resistance = np.where(racks.r_air_k_w > 0.0, racks.r_air_k_w, plate)
+    chip: Floats = np.where((held > 0.0) & (loads.chip_w > 0.0), np.inf, coolant_c + resistance * loads.chip_w)
+    return chip
+
+
+def _gear_power(plant: Plant, flow: FlowState, row: Ints, gear_on: Bools, out: Out) -> Floats:
+    power = np.zeros((row.size, plant.gear.n))
+    power[:, plant.cdus.gear] += out.cdu_power
+    power += sum_by(out.pump_power + flow.pump_w[row], plant.pumps.gear, plant.gear.n)
+    power[:, plant.air_units.gear] += out.unit_power
+    t = plant.towers
+    tower = t.fan_w * out.tower_fan**3 + t.pump_w
+    power[:, t.gear] += np.where(gear_on[:, t.gear], tower, 0.0)
+    power[:, plant.chillers.gear] += out.chiller_power
+    return power
