@@ -1,0 +1,68 @@
+"""``racktwin replay``."""
+
+from __future__ import annotations
+
+import time as clock
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from dashboards.commands.options import Json, SiteArgument, duration_s, open_session, time_of
+from dashboards.commands.output import emit, note, note_findings, steps, table
+
+_Store = Annotated[str, typer.Option("--store", metavar="DIR", help="Telemetry store that `racktwin ingest` made.", show_default=False)]
+_Start = Annotated[
+    str | None,
+    typer.Option("--start", metavar="TIME", help="First time, with a zone; the store's first where not given.", show_default=False),
+]
+_End = Annotated[
+    str | None, typer.Option("--end", metavar="TIME", help="Last time, excluded; the store's last where not given.", show_default=False)
+]
+_Step = Annotated[str, typer.Option("--step", metavar="T", help="Length of a step: 60, 60s, 15min, 1h.")]
+
+
+def replay(site: SiteArgument, store: _Store, start: _Start = None, end: _End = None, step: _Step = "60s", as_json: Json = False) -> None:
+    """Drive the twin through measured rack power, step by step: energy, PUE, temperatures and the lowest margins of the window.
+
+    Measured power is the load as it is; gaps are filled and said.
+
+    Example: `racktwin replay mysite --store mystore --start 2026-11-20T00:00Z --end 2026-11-21T00:00Z --step 15min`.
+
+    Units: kWh, degC and % here; J, degC and fractions with --json.
+    """
+    began = clock.perf_counter()
+    first, last, step_s = time_of(start, "--start"), time_of(end, "--end"), duration_s(step, "--step")
+    session = open_session(site, store)
+    with steps("solving") as told:
+        result = session.replay(first, last, step_s, told)
+    from dashboards import answers
+
+    answer = answers.replayed(result, session.plant.racks.ids, clock.perf_counter() - began)
+    emit(answer, as_json, lambda out: _show(out, session.site.settings.name, answer))
+    if result.findings and not as_json:
+        note(f"{len(result.findings)} doubts about the telemetry:")
+        note_findings(result.findings)
+
+
+def _show(out: Console, name: str, answer: dict[str, Any]) -> None:
+    from dashboards.readable import percent, text
+    from topology.units import UNITS, from_canonical
+
+    out.print(f"{name}: {answer['start']} to {answer['end']}, {answer['frames']:,} steps of {answer['step_s']:g} s")
+    for key in ("site", "it", "loss", "cooling"):
+        kwh = from_canonical(float(answer[f"{key}_energy_j"]), UNITS["kwh"])
+        out.print(f"  {_NAMES[key]:<18}{kwh:>14,.1f} kWh")
+    out.print(f"  {'mean PUE':<18}{answer['pue_mean']:>14.3f}" if answer["pue_mean"] else "  no IT load")
+    site_w = answer["site_power_w"]
+    out.print(f"  {'site power':<18}{text(site_w['min'], 'w')} to {text(site_w['max'], 'w')}, mean {text(site_w['mean'], 'w')}")
+    hot = answer["hottest"]
+    if hot["chip_temp_c"] is not None:
+        out.print(f"  {'hottest chip':<18}{text(hot['chip_temp_c'], 'c')}  {hot['element']} at {hot['time']}")
+    out.print(f"  solved in {answer['solve_s']:.2f} s, {answer['wall_s']:.2f} s with reading")
+    out.print()
+    rows = [(r["element"], r["limit"], percent(r["margin_frac"]), r["time"]) for r in answer["lowest_margins"]]
+    out.print(table("Lowest margins", ("element", "limit", "margin", "at"), rows, ("margin",)))
+
+
+_NAMES = {"site": "site energy", "it": "IT energy", "loss": "conversion loss", "cooling": "cooling"}

@@ -1,0 +1,99 @@
+"""``racktwin solve``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from dashboards.commands.options import AtText, Json, SiteArgument, Store, UtilisationText, elements_of, moment_of, open_session
+from dashboards.commands.output import emit, note, note_findings, table
+
+if TYPE_CHECKING:
+    from dashboards.session import Solved
+
+_Wet = Annotated[
+    float | None,
+    typer.Option("--wet-bulb-c", metavar="T", help="Outdoor wet bulb, degC; measured, else the design value.", show_default=False),
+]
+_Outage = Annotated[
+    list[str] | None,
+    typer.Option("--outage", metavar="ID", help="Element or common cause that is lost; may be repeated.", show_default=False),
+]
+
+
+def solve(
+    site: SiteArgument, utilisation: UtilisationText = None, store: Store = None, at: AtText = None, wet_bulb_c: _Wet = None,
+    outage: _Outage = None, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Solve one moment: power, flow, heat and every limit of the site.
+
+    Loaded with --utilisation (1 where nothing is given), or with measured power: --store with --at TIME, or the store's last
+    minute.
+
+    Examples: `racktwin solve mysite --utilisation cpu=0.33,gpu=0.79`, `racktwin solve mysite --outage ups-a --wet-bulb-c 26`.
+
+    Units: kW, degC, kg/s and % here; W, degC, kg/s and fractions with --json. Exit 1 where a limit is violated.
+    """
+    session = open_session(site, store)
+    load, time = moment_of(session, utilisation, at)
+    result = session.solve(load, time, wet_bulb_c, elements_of(session, outage))
+    from dashboards import answers
+
+    answer = answers.solved(result, load)
+    emit(answer, as_json, lambda out: _show(out, answer, result))
+    if result.findings and not as_json:
+        note(f"{len(result.findings)} doubts about the telemetry:")
+        note_findings(result.findings)
+    if result.violated:
+        raise typer.Exit(1)
+
+
+def _show(out: Console, answer: dict[str, Any], result: Solved) -> None:
+    from dashboards.readable import percent, text
+
+    load = f"measured at {answer['at']}" if answer["basis"] == "measured" else f"utilisation {_load(answer['utilisation'])}"
+    lost = f", without {', '.join(answer['outage'])}" if answer["outage"] else ""
+    out.print(f"{answer['site']}: {load}, wet bulb {answer['wet_bulb_c']:.1f} degC{lost}")
+    led = result.state.ledger
+    rows = [("site power", led.site_w), ("IT power", led.it_w), ("conversion loss", led.loss_w), ("cooling power", led.cooling_w),
+            ("IT feeds", led.feed_w)]  # fmt: skip
+    for name, watts in rows:
+        out.print(f"  {name:<18}{text(float(watts[0]), 'w'):>12}")
+    out.print(f"  {'PUE':<18}{_ratio(answer['pue']):>9}     {_ratio(answer['pue_rack_input'])} at the rack's input")
+    hot = answer["hottest"]
+    if hot:
+        out.print(f"  {'hottest chip':<18}{text(_nan(hot['chip_temp_c']), 'c'):>12}  {hot['element']}")
+    out.print()
+    loops = [(w["element"], w["kind"], *(text(_nan(w[k]), u) for k, u in _LOOP)) for w in answer["loops"]]
+    if loops:
+        out.print(table("", ("loop", "kind", "supply", "return", "flow"), loops, ("supply", "return", "flow")))
+        out.print()
+    worst = answer["limits_violated"][:10] or answer["tightest"][:5]
+    count = len(answer["limits_violated"])
+    out.print(
+        f"{count} of {answer['limits_checked']} limits violated" if count else f"All {answer['limits_checked']} limits hold; the tightest:"
+    )
+    out.print(table("", ("element", "limit", "value", "allowed", "margin"), [
+        (r["element"], r["limit"], text(_inf(r["value"]), r["unit"]), text(r["bound"], r["unit"]), percent(r["margin_frac"])) for r in worst
+    ], ("value", "allowed", "margin")))  # fmt: skip
+
+
+_LOOP = (("supply_c", "c"), ("return_c", "c"), ("flow_kg_s", "kg_s"))
+
+
+def _nan(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+def _inf(value: float | None) -> float:
+    return float("inf") if value is None else value
+
+
+def _ratio(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _load(value: Any) -> str:
+    return " ".join(f"{k}={v:g}" for k, v in value.items()) if isinstance(value, dict) else f"{value:g}"
