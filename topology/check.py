@@ -14,7 +14,7 @@ from topology import check_cooling, check_place, check_power, check_structure
 from topology.errors import Finding
 from topology.kinds import SITE_FILES
 from topology.models import Catalog
-from topology.read import SETTINGS_FILE, load
+from topology.read import SETTINGS_FILE, Reading, load
 from topology.rules import Context, Rule
 from topology.site import Site
 from topology.units import split
@@ -38,18 +38,21 @@ def check_site(site: Site | Path | str, catalog: Catalog | None = None) -> tuple
     reading = load(Path(site), catalog)
     if reading.site is None:
         return reading.findings
-    meaning = [_as_written(f, reading.headers) for f in _meaning(reading.site) if not _explained(f, reading.findings)]
+    found = _meaning(reading.site, reading.unsure)
+    meaning = [_as_written(f, reading.headers) for f in found if not _explained(f, reading)]
     return _in_order([*reading.findings, *meaning])
 
 
-def _meaning(site: Site) -> list[Finding]:
-    context = Context(site)
+def _meaning(site: Site, unsure: frozenset[str] = frozenset()) -> list[Finding]:
+    context = Context(site, unsure)
     return [f for rule in RULES for f in rule.run(context)]
 
 
-def _explained(finding: Finding, form: tuple[Finding, ...]) -> bool:
+def _explained(finding: Finding, reading: Reading) -> bool:
     """Whether a fault of form in the same cell, column or file stands behind a finding."""
-    for fault in form:
+    if (finding.file, finding.column) in reading.gaps:
+        return True
+    for fault in reading.findings:
         if fault.file == finding.file and fault.severity == "error":
             same_column = _stem(fault.column) == _stem(finding.column)
             if (not fault.column and fault.row <= 1) or (same_column and fault.row in (0, 1, finding.row)):

@@ -41,6 +41,8 @@ def loops_are_of_the_right_kind(c: Context) -> Iterator[Finding]:
 @rule
 def loops_have_a_sink(c: Context) -> Iterator[Finding]:
     """A TCS loop has a CDU, a facility loop a tower or a chiller."""
+    if not c.unsure.isdisjoint(("cdu", "tower", "chiller")):
+        return
     sinks = {u.loop for u in c.site.cdus.values()} | {e.fws for t in (c.site.towers, c.site.chillers) for e in t.values()}
     for loop in c.site.loops.values():
         if loop.id not in sinks:

@@ -13,11 +13,11 @@ from topology.rules import Context, allocated_w, rule, rules_of
 @rule
 def there_is_a_site(c: Context) -> Iterator[Finding]:
     """A site has positions and a source of power, and most sites have racks."""
-    if not c.site.positions:
+    if not c.site.positions and "position" not in c.unsure:
         yield Finding("the site has no positions", "give each place for a rack a row", "positions.csv")
-    if not any(e.kind in ("utility", "generator") for e in c.site.power.values()):
+    if not any(e.kind in ("utility", "generator") for e in c.site.power.values()) and "power" not in c.unsure:
         yield Finding("the site has no source of power", "add an element of kind utility", "power.csv")
-    if not c.site.racks:
+    if not c.site.racks and "rack" not in c.unsure:
         yield Finding("the site has no racks", "an empty hall is allowed: everything is headroom", "racks.csv", severity="warning")
 
 
@@ -26,7 +26,7 @@ def one_rack_to_a_position(c: Context) -> Iterator[Finding]:
     """Two racks that are not retired do not share a position, unless the dates of one end before the other begins."""
     held: dict[str, list[str]] = {}
     for rack in c.site.racks.values():
-        if rack.state == "retired":
+        if rack.state == "retired" or rack.position not in c.site.positions:
             continue
         for other_id in held.get(rack.position, ()):
             other = c.site.racks[other_id]
@@ -35,6 +35,7 @@ def one_rack_to_a_position(c: Context) -> Iterator[Finding]:
             )
             if not apart:
                 yield c.at(rack, "position", f"position {rack.position!r} is held by {other_id!r} already", _free_hint(c, rack.position))
+                break
         held.setdefault(rack.position, []).append(rack.id)
 
 
@@ -86,6 +87,7 @@ def dates_are_in_order(c: Context) -> Iterator[Finding]:
 def schemes_have_their_members(c: Context) -> Iterator[Finding]:
     """A redundancy group has as many members as its scheme asks for."""
     spare = {
+        "N": lambda n: n,
         "2N": lambda n: 2 * n, "N+1": lambda n: n + 1, "catcher": lambda n: n + 1, "block": lambda n: n + 1,
         "isolated": lambda n: n + 1, "3N/2": lambda n: math.ceil(1.5 * n), "4N/3": lambda n: math.ceil(4 * n / 3),
     }  # fmt: skip

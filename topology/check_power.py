@@ -181,7 +181,7 @@ def ratings_bear_each_child(c: Context) -> Iterator[Finding]:
             children.setdefault(parent, []).append(child)
     for name, element in c.site.power.items():
         own = _rating_va(c, element)
-        fed = [c.site.power[child] for child in children.get(name, ()) if c.site.power[child].kind != "switchboard"]
+        fed = [c.site.power[child] for child in children.get(name, ()) if c.site.power[child].kind not in ("switchboard", *SOURCES)]
         sizes = [(size, child.id) for child in fed if (size := _rating_va(c, child)) is not None]
         if own is None or not sizes:
             continue

@@ -78,17 +78,21 @@ def _resolve(c: Context, element: Any, column: Column, name: str) -> Iterator[Fi
         kind = models[0]
         if name not in c.site.catalog.entries.get(kind, {}):
             word = kind.replace("_", " ") if kind != "sku" else "SKU"
-            hint = f"{nearest(name, c.site.catalog.names(kind))} or add it to catalog/{kind}s.toml in the site folder"
+            hint = f"{nearest(name, c.site.catalog.names(kind))}; or add it to catalog/{kind}s.toml in the site folder"
             yield c.at(element, column.name, f"the catalog has no {word} {name!r}", hint, value=name)
         return
     found = c.site.elements.get(name)
+    kinds = _tables(column, c.tables)
+    words = " or ".join("power element" if k == "power" else k.replace("_", " ") for k in kinds)
     if found is None:
-        pool = [i for kind in _tables(column, c.tables) for i in c.tables[kind]]
-        message = f"there is no {' or '.join(_tables(column, c.tables))} {name!r}" if column.refs != ("any",) else f"there is no {name!r}"
+        if not c.unsure.isdisjoint(kinds):
+            return
+        pool = [i for kind in kinds for i in c.tables[kind]]
+        message = f"there is no {words} {name!r}" if column.refs != ("any",) else f"there is no {name!r}"
         yield c.at(element, column.name, message, nearest(name, pool), value=name)
     elif column.refs != ("any",) and not _fits(found, column):
-        message = f"{name!r} is a {KIND_NAMES[type(found)]}, not a {' or '.join(_tables(column, c.tables))}"
-        yield c.at(element, column.name, message, nearest(name, [i for k in _tables(column, c.tables) for i in c.tables[k]]), value=name)
+        message = f"{name!r} is a {c.site.kind_of(name).replace('_', ' ')}, not a {words}"
+        yield c.at(element, column.name, message, nearest(name, [i for k in kinds for i in c.tables[k]]), value=name)
 
 
 def _tables(column: Column, tables: Mapping[str, Any]) -> tuple[str, ...]:
@@ -106,14 +110,15 @@ def _fits(found: Any, column: Column) -> bool:
 def feeds_are_not_circular(c: Context) -> Iterator[Finding]:
     """Following normal parents upward never comes back to where it began, and nothing feeds itself."""
     graph: nx.DiGraph[str] = nx.DiGraph()
-    graph.add_edges_from((k.parent, k.child) for k in c.site.power_links if k.role == "normal")
-    links = {(k.parent, k.child): k for k in c.site.power_links if k.role == "normal"}
-    for group in sorted(sorted(g) for g in nx.strongly_connected_components(graph)):
-        loops = len(group) > 1 or graph.has_edge(group[0], group[0])
-        if loops:
-            ring = [e[0] for e in nx.find_cycle(graph.subgraph(group))]
-            link = links[(ring[-1], ring[0])]
-            message = f"the feed is circular: {' -> '.join((*ring, ring[0]))}"
+    normal = [k for k in c.site.power_links if k.role == "normal"]
+    graph.add_edges_from((k.parent, k.child) for k in normal)
+    group = {n: i for i, nodes in enumerate(nx.strongly_connected_components(graph)) for n in nodes}
+    told: set[int] = set()
+    for link in normal:
+        if group[link.parent] == group[link.child] and group[link.parent] not in told:
+            told.add(group[link.parent])
+            ring = nx.shortest_path(graph, link.child, link.parent)
+            message = f"the feed is circular: {' -> '.join((link.parent, *ring))}"
             yield c.at(link, "parent", message, "take one of these links away, or make it a transfer")
     for link in c.site.power_links:
         if link.role == "transfer" and link.parent == link.child:

@@ -14,7 +14,7 @@ from topology.catalog import load_catalog
 from topology.check_structure import RULES
 from topology.columns import columns_of
 from topology.errors import CatalogError, Finding, SiteError, nearest
-from topology.kinds import SITE_FILES, Settings
+from topology.kinds import KIND_NAMES, SITE_FILES, Settings
 from topology.models import Catalog
 from topology.rules import Context
 from topology.site import Site
@@ -34,11 +34,15 @@ class Reading:
         site: what could be read, faulty cells replaced by harmless values; ``None`` where nothing could be.
         findings: every fault of form.
         headers: for each file, canonical column name to the name as written.
+        gaps: (file, column) of required columns that could not be read.
+        unsure: kinds of which rows are missing because of a fault of form, so that a name of theirs may exist after all.
     """
 
     site: Site | None
     findings: tuple[Finding, ...]
     headers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    gaps: frozenset[tuple[str, str]] = frozenset()
+    unsure: frozenset[str] = frozenset()
 
 
 def read_site(folder: Path | str, catalog: Catalog | None = None) -> Site:
@@ -77,14 +81,19 @@ def load(folder: Path, catalog: Catalog | None = None) -> Reading:
     tables: dict[str, Any] = {}
     headers: dict[str, Mapping[str, str]] = {}
     origin: dict[str, tuple[str, int]] = {}
+    gaps: set[tuple[str, str]] = set()
+    unsure: set[str] = set()
     for stem, kind in SITE_FILES.items():
         file = f"{stem}.csv"
         text = _text(folder / file, file, stem in REQUIRED_FILES, findings)
         if text is None:
+            unsure.update({KIND_NAMES[kind]} if stem in REQUIRED_FILES or (folder / file).is_file() else ())
             continue
         table = read_table(text, file, kind)
         findings.extend(table.findings)
         headers[file] = table.headers
+        gaps.update((file, column) for column in table.gaps)
+        unsure.update(() if table.complete else {KIND_NAMES[kind]})
         if stem == "power_links":
             tables[stem] = tuple(link for _, link in table.elements)
             origin.update({f"{link.parent}>{link.child}": (file, line) for line, link in table.elements})
@@ -92,7 +101,7 @@ def load(folder: Path, catalog: Catalog | None = None) -> Reading:
             tables[stem] = _by_id(table.elements, file, origin, findings)
     findings.extend(_strangers(folder))
     site = Site(settings=settings, catalog=catalog, origin=origin, folder=folder, **tables)
-    return Reading(site, tuple(findings), headers)
+    return Reading(site, tuple(findings), headers, frozenset(gaps), frozenset(unsure))
 
 
 def _by_id(elements: tuple[tuple[int, Any], ...], file: str, origin: dict[str, tuple[str, int]], findings: list[Finding]) -> dict[str, Any]:

@@ -39,10 +39,16 @@ def allocated_w(rack: Rack, sku: Sku) -> float:
 
 
 class Context:
-    """A site under check, with what several rules need, each computed once."""
+    """A site under check, with what several rules need, each computed once.
 
-    def __init__(self, site: Site) -> None:
+    Args:
+        site: the site.
+        unsure: kinds of which rows could not be read, so that a missing element of theirs is no news.
+    """
+
+    def __init__(self, site: Site, unsure: frozenset[str] = frozenset()) -> None:
         self.site = site
+        self.unsure = unsure
 
     def at(self, element: Any, column: str, message: str, hint: str = "", *, value: object = None, severity: str = "error") -> Finding:
         """A finding at one column of an element, with its file and row."""

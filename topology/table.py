@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import difflib
+import io
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -36,11 +37,15 @@ class Table:
         elements: line (1-based, as an editor shows it) and element of every row that could be used, in file order.
         findings: every fault of form.
         headers: canonical column name to the name as written.
+        gaps: required columns that could not be read.
+        complete: whether every row gave its element.
     """
 
     elements: tuple[tuple[int, Any], ...]
     findings: tuple[Finding, ...]
     headers: Mapping[str, str] = field(default_factory=dict)
+    gaps: frozenset[str] = frozenset()
+    complete: bool = True
 
 
 class CellError(ValueError):
@@ -149,7 +154,7 @@ def check_range(column: Column, value: float, text: str) -> None:
         word = "negative" if column.low == 0 and value < 0 else "too small"
         raise CellError(f"{column.name} {text} is {word}", f"at least {column.low:g}{symbol}")
     if column.positive and value <= 0:
-        raise CellError(f"{column.name} {text} must be above zero", "leave the cell empty where its model says it")
+        raise CellError(f"{column.name} {text} must be above zero", "write a number above zero")
     if column.high is not None and value > column.high:
         hint = f"at most {column.high:g}{symbol}"
         if column.unit is not None and column.unit.quantity == "fraction":
@@ -162,7 +167,7 @@ def placeholder(column: Column, text: str) -> Any:
     if not column.required:
         return column.default
     if column.choices:
-        return column.choices[0]
+        return (*difflib.get_close_matches(text, column.choices, n=1, cutoff=0.5), column.choices[0])[0]
     if column.type in ("number", "integer"):
         return max(column.low or 0, 1) if column.type == "integer" else max(column.low or 0.0, 1.0)
     return () if column.type == "list" else text
@@ -183,13 +188,17 @@ def read_table(text: str, file: str, kind: type) -> Table:
     lines = _lines(text, file, findings)
     head = next(lines, None)
     if head is None:
-        return Table((), (*findings, Finding("the file is empty", "its first row names the columns: see `site schema`", file)))
+        empty = Finding("the file is empty", "its first row names the columns: see `site schema`", file)
+        return Table((), (*findings, empty), complete=False)
     at, names = head
     if len(names) == 1 and (";" in names[0] or "\t" in names[0]):
-        return Table((), (Finding("columns are not separated by commas", "save it as CSV with commas", file, at),))
+        return Table((), (Finding("columns are not separated by commas", "save it as CSV with commas", file, at),), complete=False)
     readers, extra = _header(names, file, at, kind, findings)
-    elements = list(_elements(lines, readers, extra, len(names), file, kind, findings))
-    return Table(tuple(elements), tuple(findings), {r.column.name: r.written for r in readers})
+    read = {r.column.name: r.written for r in readers}
+    elements = tuple(_elements(lines, readers, extra, len(names), file, kind, findings))
+    gaps = frozenset(c.name for c in columns_of(kind) if c.required and c.name not in read)
+    dropped = any(f.row > at and f.column in ("id", "", *REPEAT) for f in findings)
+    return Table(elements, tuple(findings), read, gaps, not dropped and "id" not in gaps)
 
 
 def _lines(text: str, file: str, findings: list[Finding]) -> Iterator[tuple[int, list[str]]]:
@@ -212,7 +221,7 @@ def _lines(text: str, file: str, findings: list[Finding]) -> Iterator[tuple[int,
 
 def _uncommented(text: str) -> Iterator[str]:
     quoted = False
-    for line in text.splitlines(keepends=True):
+    for line in io.StringIO(text, newline=""):
         if not quoted and line.lstrip().startswith("#"):
             yield "\n"
             continue
@@ -259,7 +268,7 @@ def _elements(
     findings: list[Finding],
 ) -> Iterator[tuple[int, Any]]:
     absent = {c.name: placeholder(c, "") for c in columns_of(kind) if c.name not in {r.column.name for r in readers}}
-    has_id = any(r.column.name == "id" for r in readers)
+    has_id = any(c.name == "id" for c in columns_of(kind))
     usual: list[str] = [""] * width
     for line, row in lines:
         cells = row
@@ -306,7 +315,7 @@ def _values(
     cells: Sequence[str], readers: Sequence[_Reader], file: str, line: int, has_id: bool, findings: list[Finding]
 ) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    element = cells[readers[0].index] if has_id and readers[0].column.name == "id" else ""
+    element = next((cells[r.index] for r in readers if r.column.name == "id"), "") if has_id else ""
     for reader in readers:
         column, text = reader.column, cells[reader.index]
         if text and column.type == "text" and not column.choices:
@@ -318,7 +327,7 @@ def _values(
                 findings.append(Finding(fault.args[0], fault.args[1], file, line, reader.written, element, text))
                 values[column.name] = placeholder(column, text)
         elif column.required:
-            findings.append(Finding(f"{reader.written} is empty", column.doc, file, line, reader.written, element))
+            findings.append(Finding(f"{reader.written} is empty", f"write it: {column.doc}", file, line, reader.written, element))
             values[column.name] = placeholder(column, text)
         else:
             values[column.name] = column.default
