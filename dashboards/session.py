@@ -90,6 +90,7 @@ class Session:
     store: Store | None = None
     _kept: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
+    _making: dict[Hashable, threading.RLock] = field(default_factory=dict, repr=False, compare=False)
 
     @staticmethod
     def open(folder: Path | str, store: Path | str | None = None) -> Session:
@@ -113,6 +114,8 @@ class Session:
 
     def _keep(self, key: Hashable, make: Callable[[], T]) -> T:
         with self._lock:
+            mine = self._making.setdefault(key, threading.RLock())
+        with mine:  # long work holds up only those who ask for the same
             if key not in self._kept:
                 self._kept[key] = make()
             return cast(T, self._kept[key])
