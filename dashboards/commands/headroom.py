@@ -66,8 +66,9 @@ def _show(out: Console, answer: dict[str, Any]) -> None:
         f"{answer['racks']} more {answer['sku']} rack{'' if one else 's'} fit{'s' if one else ''} by {answer['by']}"
         f" on {answer['free_positions']} suitable free positions"
     )
+    subject = "every limit holds" if answer["racks"] else "as the site stands, every limit holds"
     out.print(
-        f"  every limit holds in {percent(answer['reached_probability'])} of {answer['scenarios']} demand scenarios"
+        f"  {subject} in {percent(answer['reached_probability'])} of {answer['scenarios']} demand scenarios"
         f" (asked: {percent(answer['probability'])}), under {answer['cases_checked']} cases"
     )
     out.print(f"  basis: {answer['basis']}; {answer['note']}")

@@ -159,9 +159,7 @@ def moment_of(session: Session, utilisation: str | None, at: str | None) -> tupl
     if time is not None and session.store is None:
         raise UsageError("--at needs telemetry: give --store DIR as well")
     if load is None and time is None and session.store is not None:
-        from dashboards.session import MOMENT_STEP_S
-
-        time = session.span[1] - dt.timedelta(seconds=MOMENT_STEP_S)
+        time = session.span[1].replace(second=0, microsecond=0)
     return load, time
 
 
