@@ -150,7 +150,8 @@ def joined(parts: Iterable[RackPower]) -> RackPower:
     power = np.concatenate([r.power_w for r in rows])
     return RackPower(
         np.concatenate([r.time for r in rows]), rows[0].racks, power, np.isfinite(power), basis,
-        tuple(n for n, b in zip(rows[0].racks, basis, strict=True) if not b), np.concatenate([r.wet_bulb_c for r in rows]), findings, rows[0].step_s,
+        tuple(n for n, b in zip(rows[0].racks, basis, strict=True) if not b), np.concatenate([r.wet_bulb_c for r in rows]), findings,
+        rows[0].step_s,
     )  # fmt: skip
 
 
