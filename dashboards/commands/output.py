@@ -37,6 +37,7 @@ def emit(document: Mapping[str, Any], as_json: bool, show: Callable[[Console], N
     """
     if as_json:
         sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
+        sys.stdout.flush()
     else:
         show(console())
 

@@ -149,6 +149,7 @@ def tightest_elements(margins: Table, most: int = 20) -> Table:
     element, limit, margin = (names.index(n) for n in ("element", "limit", "margin_pct"))
     first: dict[Cell, tuple[Cell, ...]] = {}
     for row in margins.rows:
-        first.setdefault(row[element], (row[element], row[limit], row[margin]))
-    fields = (Field("element", "element"), Field("limit", "limit"), _MARGIN)
-    return Table("tightest", f"The {most} elements with the smallest margin", fields, tuple(first.values())[:most])
+        first.setdefault(row[element], (f"{row[element]}: {row[limit]}", row[element], row[limit], row[margin]))
+    fields = (Field("what", "what"), Field("element", "element"), Field("limit", "limit"), _MARGIN)
+    rows = tuple(first.values())[:most]
+    return Table("tightest", f"The {len(rows)} elements with the smallest margin", fields, rows)
