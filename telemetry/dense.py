@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from telemetry.bins import PREFERENCE, Binned, Window, bin_readings
+from telemetry.counters import bin_counters
 from telemetry.schema import LEVELS, READINGS
 from telemetry.store import Store
 from topology.errors import TelemetryError, UsageError, nearest
@@ -104,8 +105,29 @@ def frames(
             raise UsageError(f"there is no level {name!r}; {nearest(name, LEVELS)}")
     cut = window(store, start, end, step_s)
     binned = bin_readings(store, elements, quantity, cut, part, level if isinstance(level, str) else None)
-    fixed = level if isinstance(level, Mapping) else {}
-    chosen = [_choose(binned, e, fixed.get(name, "")) for e, name in enumerate(elements)]
+    return _frames(binned, elements, quantity, cut, level)
+
+
+def counter_power(
+    store: Store,
+    elements: Sequence[str],
+    start: dt.datetime | None,
+    end: dt.datetime | None,
+    step_s: float,
+    level: str | Mapping[str, str] | None = None,
+) -> Frames:
+    """Power of elements by difference of their energy counters, for where no power was recorded.
+
+    Arguments and errors are those of :func:`frames`; quantity of the result is ``power_w``, ``count`` the readings of the counters.
+    """
+    cut = window(store, start, end, step_s)
+    return _frames(bin_counters(store, elements, cut), elements, "power_w", cut, level)
+
+
+def _frames(binned: Binned, elements: Sequence[str], quantity: str, cut: Window, level: str | Mapping[str, str] | None) -> Frames:
+    one = level if isinstance(level, str) else ""
+    by_element = level if isinstance(level, Mapping) else {}
+    chosen = [_choose(binned, e, one or by_element.get(name, "")) for e, name in enumerate(elements)]
     values, count = np.full((cut.steps, len(elements)), np.nan), np.zeros((cut.steps, len(elements)), np.int64)
     for e, column in enumerate(chosen):
         if column is not None:
@@ -113,7 +135,7 @@ def frames(
     count[np.isnan(values)] = 0
     levels = tuple("" if c is None else binned.groups[c][1] for c in chosen)
     parts = tuple(() if c is None else binned.parts[c] for c in chosen)
-    return Frames(cut.time, tuple(elements), quantity, values, count, levels, parts, step_s)
+    return Frames(cut.time, tuple(elements), quantity, values, count, levels, parts, cut.step_s)
 
 
 def _choose(binned: Binned, element: int, level: str) -> int | None:

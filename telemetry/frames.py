@@ -5,7 +5,7 @@ there are; :func:`telemetry.replay.replay` goes through a window of them chunk b
 """
 
 from telemetry.bins import Window
-from telemetry.dense import Frames, frames, span, window
+from telemetry.dense import Frames, counter_power, frames, span, window
 from telemetry.rackpower import RackPower, rack_power
 
-__all__ = ["Frames", "RackPower", "Window", "frames", "rack_power", "span", "window"]
+__all__ = ["Frames", "RackPower", "Window", "counter_power", "frames", "rack_power", "span", "window"]

@@ -94,11 +94,25 @@ def outside(
     return found
 
 
+def idle_input_w(sku: Sku) -> float:
+    """Input of a rack with all its parts idle, losses of its conversion stages included [W].
+
+    Each stage has ``units`` equal converters with loss ``fixed + frac P + quad P^2`` of their output P each, as
+    :class:`topology.models.Stage` says.
+    """
+    idle_w = [(p.count * (p.max_w if p.group == "fixed" else p.idle_w), p.converted) for p in sku.parts]
+    level_w = sum(w for w, converted in idle_w if converted)
+    for stage in sku.stages:
+        each_w = level_w / stage.units
+        level_w += stage.units * (stage.fixed_w + stage.loss_frac * each_w + stage.loss_quad_per_w * each_w**2)
+    return level_w + sum(w for w, converted in idle_w if not converted)
+
+
 def power_findings(site: Site, power: RackPower, longest_gap_s: float = 900.0, stuck_s: float = 6 * 3600.0) -> tuple[Finding, ...]:
     """Gaps, stuck meters and samples outside idle to nameplate of each rack.
 
-    The floor is the idle power of the rack's parts without any conversion loss, the ceiling its nameplate: both generous, so that
-    what lies outside is the meter, the SKU or what stands behind the meter.
+    The floor is the rack's input with all its parts idle, conversion losses included; the ceiling is its nameplate. What lies
+    outside is the meter, the SKU, or what stands behind the meter.
 
     Args:
         site: whose racks.
@@ -109,7 +123,7 @@ def power_findings(site: Site, power: RackPower, longest_gap_s: float = 900.0, s
     metered = [i for i, b in enumerate(power.basis) if b]
     names = [power.racks[i] for i in metered]
     skus = [site.model("sku", site.racks[n].sku, Sku) for n in names]
-    low = np.array([sum(p.count * p.idle_w for p in s.parts) for s in skus])
+    low = np.array([idle_input_w(s) for s in skus])
     high = np.array([s.nameplate_w for s in skus])
     values = power.power_w[:, metered]
     return (

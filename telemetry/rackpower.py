@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from telemetry.dense import Frames, frames, window
+from telemetry.bins import Window
+from telemetry.dense import Frames, counter_power, frames, window
 from telemetry.schema import SITE
 from telemetry.store import Store
 from topology.errors import Finding
@@ -58,7 +59,8 @@ def rack_power(
     """Power of every rack.
 
     A rack with a meter of its own is what that meter says: its rack meter, else the sum over the meters of its cords, else the
-    sum of its nodes, else of its devices (one level for the whole window). A :class:`topology.kinds.Meter` covers the racks
+    sum of its nodes, else of its devices (one level for the whole window); where no power was recorded of it at all, the
+    difference of its energy counters. A :class:`topology.kinds.Meter` covers the racks
     below what it names: racks without a meter of their own share what it reads, less what the others read, by nameplate.
 
     Args:
@@ -79,6 +81,7 @@ def rack_power(
     wet = frames(store, (SITE,), "wet_bulb_c", cut.start, cut.end, step_s, part="mean")
     power, basis = read.values[:, : len(racks)].copy(), list(read.level[: len(racks)])
     findings = _cords(site, read, power, basis)
+    findings += _counted(store, read, power, basis, racks, cut, levels)
     for m, meter in enumerate(site.meters.values()):
         findings += _share(site, meter, read.values[:, len(racks) + m], power, basis)
     findings += _doubts(racks, basis)
@@ -114,6 +117,23 @@ def _cords(site: Site, read: Frames, power: np.ndarray, basis: list[str]) -> lis
                         "ingest the other cord's meter", element=rack.id, severity="warning")
             )  # fmt: skip
     return found
+
+
+def _counted(
+    store: Store, read: Frames, power: np.ndarray, basis: list[str], racks: tuple[str, ...], cut: Window, levels: Mapping[str, str] | None
+) -> list[Finding]:
+    """Racks of which no power was recorded at all: power by their energy counters, in place."""
+    silent = [r for r in range(len(racks)) if not read.level[r]]
+    found = counter_power(store, [racks[r] for r in silent], cut.start, cut.end, cut.step_s, levels) if silent else None
+    counted = []
+    for column, r in enumerate(silent):
+        if found is not None and found.level[column]:
+            power[:, r], basis[r] = found.values[:, column], found.level[column]
+            counted.append(racks[r])
+    if not counted:
+        return []
+    names = ", ".join(counted[:5]) + (", ..." if len(counted) > 5 else "")
+    return [Finding(f"power of {len(counted)} racks ({names}) is the difference of their energy counters", severity="warning")]
 
 
 def _share(site: Site, meter: Meter, reading: np.ndarray, power: np.ndarray, basis: list[str]) -> list[Finding]:

@@ -220,13 +220,13 @@ class Store:
         for attempt in pc.unique(rows["attempt"].filter(stale)).to_pylist():
             self._table("quarantine").delete(f"attempt = {attempt}")
 
-    def vacuum(self, retention_hours: float = _LONGEST_WRITE_H) -> int:
+    def vacuum(self, retention_h: float = _LONGEST_WRITE_H) -> int:
         """Delete files that no version in use names, also what a kill left behind; returns how many.
 
         Args:
-            retention_hours: files younger than this stay [h]; it must be longer than the longest write.
+            retention_h: files younger than this stay [h]; it must be longer than the longest write.
         """
-        hours = max(int(retention_hours), 0)
+        hours = max(int(retention_h), 0)
         tables = (self._table("readings"), self._table("quarantine"))
         return sum(len(t.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=True)) for t in tables)
 

@@ -166,6 +166,19 @@ def test_planned_racks_take_no_share_of_a_meter(tmp_path: Path) -> None:
     assert power.unmetered == ("r3",)
 
 
+def test_energy_counters_stand_in_where_no_power_was_recorded(site: Site, tmp_path: Path) -> None:
+    rows = [(60.0 * m, "r1", "device", f"g{g}", 6000.0 * m * (g + 1)) for m in range(6) for g in range(2)]
+    rows += [(60.0 * m, "r2", "rack", "", v) for m, v in enumerate([0.0, 600.0, 1800.0, 50.0, 1250.0, 2450.0])]  # restarts once
+    store = stored(site, tmp_path, rows, "energy_j")
+    stored(site, tmp_path, [(60.0 * m, "r3", "rack", "", 7.0) for m in range(6)])
+    power = rack_power(site, store, START, START + dt.timedelta(minutes=6), 60.0)
+    nan = np.nan
+    np.testing.assert_allclose(power.power_w[:, 0], [300, 300, 300, 300, 300, nan])
+    np.testing.assert_allclose(power.power_w[:, 1], [10, 20, nan, 20, 20, nan])
+    assert power.basis == ("device", "rack", "rack", "") and power.unmetered == ("r4",)
+    assert "2 racks (r1, r2) is the difference of their energy counters" in power.findings[0].message
+
+
 def joined(chunks: list[RackPower]) -> np.ndarray:
     return np.concatenate([c.power_w for c in chunks])
 

@@ -92,7 +92,7 @@ def test_compacting_and_vacuuming_change_no_reading(tmp_path: Path) -> None:
     before = flat(store.read(), "element", "time", "source")
     store.compact()
     (tmp_path / "s" / "readings" / "orphan.parquet").write_bytes(b"left by a kill")
-    assert store.vacuum(retention_hours=0) >= 7
+    assert store.vacuum(retention_h=0) >= 7
     assert not (tmp_path / "s" / "readings" / "orphan.parquet").exists()
     after = Store.open(tmp_path / "s").read()
     assert flat(after, "element", "time", "source").to_pylist() == before.to_pylist()
