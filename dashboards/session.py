@@ -32,7 +32,7 @@ from twin.solvers.steady import solve_steady
 from twin.state import Ambient, Loads, Outages, SteadyState
 
 MOMENT_STEP_S = 60.0
-"""Width of the window that ``--at`` averages over."""
+"""Width of the window that ``--at`` averages over; where nothing was measured in it, the quarter hour before counts as well."""
 HISTORY_STEP_S = 900.0
 """Step of the history that demand is drawn from: the averaging window of a utility meter (15 min)."""
 
@@ -136,8 +136,11 @@ class Session:
             raise UsageError("give either a utilisation or a time of the store, not both")
         if utilisation is not None or self.store is None:
             return from_utilisation(self.plant, 1.0 if utilisation is None else utilisation), "utilisation", (), None
-        when = at or self.span[1] - dt.timedelta(seconds=MOMENT_STEP_S)
+        when = at or self.span[1].replace(second=0, microsecond=0)
         power = rack_power(self.site, self.store, when, when + dt.timedelta(seconds=MOMENT_STEP_S), MOMENT_STEP_S)
+        if not np.isfinite(power.power_w).any():  # meters that report by the quarter hour: the window that ends with this moment
+            begin, step_s = when - dt.timedelta(seconds=HISTORY_STEP_S), HISTORY_STEP_S + MOMENT_STEP_S
+            power = rack_power(self.site, self.store, begin, begin + dt.timedelta(seconds=step_s), step_s)
         if not np.isfinite(power.power_w).any():
             first, last = self.span
             raise TelemetryError(
