@@ -1,0 +1,1 @@
+"""Results of the twin as Plotly figures: pure functions, no page in them."""
