@@ -164,14 +164,23 @@ def moment_of(session: Session, utilisation: str | None, at: str | None) -> tupl
 
 
 def elements_of(session: Session, names: list[str] | None) -> tuple[str, ...]:
-    """Lost elements by id; a declared common cause stands for its members.
+    """Lost elements by id; a place or a declared group stands for what is in it.
 
     Raises:
         SiteError: an id that the site does not have; the message offers the nearest.
+        UsageError: a place in which nothing stands.
     """
+    from topology.paths import blast_radius
+
     site = session.site
     found: list[str] = []
     for name in names or []:
-        site.kind_of(name)
-        found += site.common_causes[name].members if name in site.common_causes else (name,)
+        kind = site.kind_of(name)
+        inside = blast_radius(site, name).failed if kind in _GROUPS else (name,)
+        if not inside:
+            raise UsageError(f"nothing stands in the {kind} {name}, so nothing is lost with it; name an element")
+        found += inside
     return tuple(dict.fromkeys(found))
+
+
+_GROUPS = ("hall", "row", "position", "redundancy", "common_cause")

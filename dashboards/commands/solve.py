@@ -19,7 +19,7 @@ _Wet = Annotated[
 ]
 _Outage = Annotated[
     list[str] | None,
-    typer.Option("--outage", metavar="ID", help="Element or common cause that is lost; may be repeated.", show_default=False),
+    typer.Option("--outage", metavar="ID", help="Element, place or common cause that is lost; may be repeated.", show_default=False),
 ]
 
 
@@ -64,7 +64,9 @@ def _show(out: Console, answer: dict[str, Any], result: Solved) -> None:
     out.print(f"  {'PUE':<18}{_ratio(answer['pue']):>9}     {_ratio(answer['pue_rack_input'])} at the rack's input")
     hot = answer["hottest"]
     if hot:
-        out.print(f"  {'hottest chip':<18}{text(_nan(hot['chip_temp_c']), 'c'):>12}  {hot['element']}")
+        out.print(
+            f"  {'hottest chip':<18}{'not cooled' if hot['chip_temp_c'] is None else text(hot['chip_temp_c'], 'c'):>12}  {hot['element']}"
+        )
     out.print()
     loops = [(w["element"], w["kind"], *(text(_nan(w[k]), u) for k, u in _LOOP)) for w in answer["loops"]]
     if loops:
