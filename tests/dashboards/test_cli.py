@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +15,20 @@ import pytest
 
 from tests.dashboards.rows import answer, power_file, refused, row_folder, run
 
-COMMANDS = ("ingest", "solve", "cases", "replay", "headroom", "export", "site new", "site check", "site show", "site impact", "site schema")
+COMMANDS = (
+    "ingest",
+    "solve",
+    "cases",
+    "replay",
+    "headroom",
+    "export",
+    "console",
+    "site new",
+    "site check",
+    "site show",
+    "site impact",
+    "site schema",
+)
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +147,17 @@ def test_a_violated_limit_is_exit_1_and_a_lost_supply_is_null(site: Path) -> Non
     assert text.exit_code == 1 and "lost" in text.stdout
 
 
+def test_a_lost_place_takes_what_stands_in_it(site: Path) -> None:
+    whole = answer("solve", site)
+    row = answer("solve", site, "--outage", "row-1")
+    assert row["outage"] == [f"rack-0{k}" for k in range(1, 6)] and row["it_power_w"] == 0.0
+    one = answer("solve", site, "--outage", "row-1-01")
+    assert one["outage"] == ["rack-01"] and 0.0 < one["it_power_w"] < whole["it_power_w"]
+    hall = run("solve", site, "--outage", "hall-1", "--json")
+    assert json.loads(hall.stdout)["it_power_w"] == 0.0
+    assert "nothing stands in" in refused("solve", site, "--outage", "row-1-08")
+
+
 @pytest.mark.parametrize(
     ("arguments", "way_out"),
     [
@@ -239,6 +264,20 @@ def test_the_command_in_a_process_of_its_own(site: Path) -> None:
     wrong = run_apart("solve", site, "--outage", "nothing-like-it")
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert wrong.stderr.startswith("racktwin: there is no element 'nothing-like-it'")
+
+
+def test_the_console_says_where_it_listens(site: Path) -> None:
+    command = [sys.executable, "-c", "from dashboards.cli import app; app()", "console", str(site), "--port", "0", "--json"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        assert server.stdout is not None
+        found = json.loads("".join(iter(server.stdout.readline, "}\n")) + "}")
+        with urllib.request.urlopen(f"{found['url'].rstrip('/')}/healthz", timeout=10) as reply:
+            assert json.load(reply)["racks"] == 5
+    finally:
+        server.send_signal(signal.SIGINT)
+        assert server.wait(timeout=10) == 0
+    assert "--allow-remote" in refused("console", site, "--host", "0.0.0.0")
 
 
 def test_a_user_who_stops_it_gets_130(site: Path) -> None:
