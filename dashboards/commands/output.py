@@ -16,6 +16,8 @@ from topology.errors import Finding, RacktwinError
 
 SHOWN = 20
 """Findings that are printed before the rest is only counted."""
+FEW = 5
+"""Doubts that are printed below an answer."""
 _PLAIN_COLUMNS = 160
 
 Step = Callable[[int, int], None]
@@ -64,13 +66,20 @@ def note(text: str) -> None:
     sys.stderr.write(text + "\n")
 
 
-def note_findings(findings: Sequence[Finding]) -> None:
-    """Findings on standard error, errors first, the first :data:`SHOWN` of them."""
+def note_doubts(findings: Sequence[Finding]) -> None:
+    """A few doubts about the telemetry behind an answer, and how many there are."""
+    if findings:
+        note(f"{len(findings)} doubt{'s' if len(findings) > 1 else ''} about the telemetry (--json lists all):")
+        note_findings(findings, FEW)
+
+
+def note_findings(findings: Sequence[Finding], most: int = SHOWN) -> None:
+    """Findings on standard error, errors first, the first ``most`` of them."""
     ordered = sorted(findings, key=lambda f: f.severity != "error")
-    for f in ordered[:SHOWN]:
+    for f in ordered[:most]:
         note(f"  {f.severity}: {f}" if f.severity != "error" else f"  {f}")
-    if len(ordered) > SHOWN:
-        note(f"  and {len(ordered) - SHOWN} more")
+    if len(ordered) > most:
+        note(f"  and {len(ordered) - most} more")
 
 
 def complain(error: RacktwinError) -> None:

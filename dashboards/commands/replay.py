@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from dashboards.commands.options import Json, SiteArgument, duration_s, open_session, time_of
-from dashboards.commands.output import emit, note, note_findings, steps, table
+from dashboards.commands.output import emit, note_doubts, steps, table
 
 _Store = Annotated[str, typer.Option("--store", metavar="DIR", help="Telemetry store that `racktwin ingest` made.", show_default=False)]
 _Start = Annotated[
@@ -40,9 +40,8 @@ def replay(site: SiteArgument, store: _Store, start: _Start = None, end: _End = 
 
     answer = answers.replayed(result, session.plant.racks.ids, clock.perf_counter() - began)
     emit(answer, as_json, lambda out: _show(out, session.site.settings.name, answer))
-    if result.findings and not as_json:
-        note(f"{len(result.findings)} doubts about the telemetry:")
-        note_findings(result.findings)
+    if not as_json:
+        note_doubts(result.findings)
 
 
 def _show(out: Console, name: str, answer: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from dashboards.commands.options import AtText, Json, SiteArgument, Store, UtilisationText, elements_of, moment_of, open_session
-from dashboards.commands.output import emit, note, note_findings, table
+from dashboards.commands.output import emit, note_doubts, table
 
 if TYPE_CHECKING:
     from dashboards.session import Solved
@@ -43,9 +43,8 @@ def solve(
 
     answer = answers.solved(result, load)
     emit(answer, as_json, lambda out: _show(out, answer, result))
-    if result.findings and not as_json:
-        note(f"{len(result.findings)} doubts about the telemetry:")
-        note_findings(result.findings)
+    if not as_json:
+        note_doubts(result.findings)
     if result.violated:
         raise typer.Exit(1)
 
