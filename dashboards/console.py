@@ -157,7 +157,7 @@ def _shell(session: Session) -> Any:
     )
 
 
-def _navigate(app: Dash, session: Session) -> None:
+def _navigate(app: Any, session: Session) -> None:
     """Pages by path, the address bar by what a page shows, and the colour scheme."""
 
     @app.callback(Output("page", "children"), Input("url", "pathname"), State("url", "search"))
@@ -192,7 +192,7 @@ def _navigate(app: Dash, session: Session) -> None:
     )
 
 
-def _guard(app: Dash, session: Session, loopback_only: bool) -> None:
+def _guard(app: Any, session: Session, loopback_only: bool) -> None:
     """Health route, names that are answered, and headers of every answer."""
     hashes = " ".join(f"{h}" for h in app.csp_hashes())
     policy = "; ".join(

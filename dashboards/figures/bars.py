@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
 from dashboards.theme import BLUE, ORANGE, blank, template
+
+LABEL_CHARS = 30
+MOST_TICKS = 10
 
 
 def margins(names: Sequence[str], details: Sequence[str], margin_frac: Sequence[float], dark: bool = False) -> go.Figure:
@@ -20,7 +24,7 @@ def margins(names: Sequence[str], details: Sequence[str], margin_frac: Sequence[
     """
     if not names:
         return blank("no case to show", dark)
-    text = [f"{100 * m:.0f} %{' violated' if m < 0 else ''}" for m in margin_frac]
+    text = [f"{100 * m:.1f} %{' violated' if m < 0 else ''}" for m in margin_frac]
     return _bars(
         names, [100.0 * m for m in margin_frac], text, details, [ORANGE if m < 0 else BLUE for m in margin_frac], "worst margin [%]", dark
     )
@@ -36,7 +40,10 @@ def reliefs(changes: Sequence[str], racks: Sequence[int], dark: bool = False) ->
     """
     if not changes:
         return blank("nothing that the sweep tried frees more racks", dark, 140)
-    return _bars(changes, list(racks), [f"+{n}" for n in racks], list(changes), [BLUE] * len(racks), "further racks [-]", dark)
+    labels = ["<br>".join(textwrap.wrap(c, LABEL_CHARS)) for c in changes]
+    figure = _bars(labels, list(racks), [f"+{n}" for n in racks], list(changes), [BLUE] * len(racks), "further racks [-]", dark)
+    figure.update_layout(height=64 + 40 * len(changes), xaxis={"tickformat": ",d", "dtick": 1 if max(racks) <= MOST_TICKS else None})
+    return figure
 
 
 def _bars(

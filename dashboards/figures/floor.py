@@ -103,6 +103,7 @@ def floor(
     shown = [c for c in racks if status[of[c.rack]] in ("on", "off") and np.isfinite(values[of[c.rack]])]
     figure = _empty(where, dark)
     figure.add_trace(_free(where, dark))
+    low, high = quantity.span or _span(values)
     if shown:
         numbers = [float(values[of[c.rack]]) for c in shown]
         figure.add_trace(
@@ -115,6 +116,7 @@ def floor(
                 legend=False,
             )
         )
+        figure.data[-1].insidetextfont = {"size": 12, "color": [_readable(v, quantity, low, high) for v in numbers]}
     for name, marker, label in _SPECIAL:
         part = [
             c for c in racks if c not in shown and (status[of[c.rack]] == name or (name == "off" and status[of[c.rack]] in ("on", "off")))
@@ -125,7 +127,6 @@ def floor(
                 for c in part
             ]
             figure.add_trace(_bars(part, label, text, _hover(part, plant, lines, quantity, values), marker(dark)))
-    low, high = quantity.span or _span(values)
     figure.update_layout(
         coloraxis={
             "colorscale": MARGIN if quantity.diverging else AMOUNT,
@@ -189,6 +190,13 @@ def _hot(dark: bool) -> dict[str, Any]:
 
 
 _SPECIAL = (("off", _hatched, "no value"), ("no supply", _lost, "no supply"), ("not cooled", _hot, "not cooled"))
+
+
+def _readable(value: float, quantity: Quantity, low: float, high: float) -> str:
+    """Colour of a text on its cell: both scales are dark at their ends or at their lower end."""
+    share = (value - low) / (high - low)
+    dark_cell = abs(share - 0.5) > 0.36 if quantity.diverging else share < 0.5
+    return "#ffffff" if dark_cell else "#14171c"
 
 
 def _span(values: Floats) -> tuple[float, float]:
@@ -260,7 +268,6 @@ def _empty(where: Plan, dark: bool) -> go.Figure:
             "height": where.height_px,
             "barmode": "overlay",
             "bargap": 0,
-            "uniformtext": {"minsize": 8, "mode": "hide"},
             "xaxis": {
                 "range": [0.4, widest + 0.6],
                 "showgrid": False,

@@ -25,18 +25,22 @@ def series(replay: Replay, plant: Plant, dark: bool = False, height: int = 430) 
         height: pixels.
     """
     figure = make_subplots(rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.05, row_heights=[0.42, 0.2, 0.38])
-    for name, watts, colour, fill in (
-        ("site", replay.site_w, GREY, None),
-        ("racks (measured)", replay.rack_w.sum(axis=1), BLUE, None),
-        ("IT parts", replay.it_w, SKY, None),
-        ("cooling", replay.cooling_w, ORANGE, None),
+    for name, watts, colour in (
+        ("site", replay.site_w, GREY),
+        ("racks, measured", replay.rack_w.sum(axis=1), BLUE),
+        ("IT parts", replay.it_w, SKY),
+        ("cooling", replay.cooling_w, ORANGE),
     ):
-        figure.add_trace(_line(replay.time, watts / 1e3, name, colour, "kW", fill), 1, 1)
+        figure.add_trace(_line(replay.time, watts / 1e3, name, colour, "kW", None), 1, 1)
     figure.add_trace(_line(replay.time, np.where(np.isfinite(replay.pue), replay.pue, np.nan), "PUE", BLUE, "", None, ".3f"), 2, 1)
     figure.data[-1].showlegend = False
     for trace in _temperatures(replay, plant):
         figure.add_trace(trace, 3, 1)
-    figure.update_layout(template=template(dark), height=height, hovermode="x unified", margin={"l": 60, "r": 12, "t": 34, "b": 44})
+    side = {"orientation": "v", "x": 1.01, "xanchor": "left", "yanchor": "top", "tracegroupgap": 0}
+    figure.update_layout(
+        template=template(dark), height=height, hovermode="x unified", margin={"l": 60, "r": 150, "t": 10, "b": 44},
+        legend={**side, "y": 1.0}, legend2={**side, "y": 0.36, "title": {"text": "solid: return, dotted: supply", "font": {"size": 11}}},
+    )  # fmt: skip
     figure.update_yaxes(title_text="power [kW]", rangemode="tozero", row=1, col=1)
     figure.update_yaxes(title_text="PUE [-]", row=2, col=1)
     figure.update_yaxes(title_text="TCS [°C]", row=3, col=1)
@@ -57,10 +61,13 @@ def _temperatures(replay: Replay, plant: Plant) -> list[go.Scatter]:
     else:
         for n, k in enumerate(loops):
             colour = SERIES[n % len(SERIES)]
-            found.append(_line(replay.time, replay.loop_return_c[:, k], f"{plant.loops.ids[k]} return", colour, "°C", None, ".1f"))
+            found.append(_line(replay.time, replay.loop_return_c[:, k], plant.loops.ids[k], colour, "°C", None, ".1f"))
             below = _line(replay.time, replay.loop_supply_c[:, k], f"{plant.loops.ids[k]} supply", colour, "°C", "dot", ".1f")
+            below.showlegend = False
             found.append(below)
     found.append(_line(replay.time, replay.wet_bulb_c, "wet bulb outside", GREY, "°C", "dash", ".1f"))
+    for trace in found:
+        trace.legend = "legend2"
     return found
 
 

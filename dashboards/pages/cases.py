@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import dash_mantine_components as dmc
+import numpy as np
 from dash import Dash, Input, Output, State, dcc, html
 
 from dashboards.exports import Table, case_table, worst_margin_table
@@ -12,6 +13,7 @@ from dashboards.figures.bars import margins
 from dashboards.jobs import Jobs
 from dashboards.pages import parts
 from dashboards.pages.page import Page, Query, write_query
+from dashboards.readable import percent
 from dashboards.session import Session
 from twin.headroom.cases import CaseTable
 
@@ -101,9 +103,9 @@ def _merits(table: CaseTable) -> list[Any]:
     ]
 
 
-def chosen(rows: list[dict[str, Any]], picked: list[dict[str, Any]] | None) -> Any:
+def chosen(table: CaseTable, rows: list[dict[str, Any]], picked: list[dict[str, Any]] | None) -> Any:
     """What the picked case does, the worst one where none is picked."""
-    row = (picked or rows or [None])[0]
+    row = next(iter(picked or rows), None)
     if row is None:
         return dmc.Text("No case passes the filter.", size="sm", c="dimmed")
     members = row["members"].split() if row["members"] else []
@@ -117,12 +119,33 @@ def chosen(rows: list[dict[str, Any]], picked: list[dict[str, Any]] | None) -> A
         ("racks without supply", str(row["racks_unpowered"])),
         ("site power", f"{row['site_power_kw']:,.0f} kW"),
     ]
-    table = html.Table(html.Tbody([html.Tr([html.Td(k), html.Td(v)]) for k, v in facts]), className="facts", style={"width": "100%"})
+    z = next(k for k, case in enumerate(table.cases) if case.name == row["case"])
+    near = [(f"{limit} of {element}", percent(margin)) for element, limit, margin in nearest_limits(table, z)]
     link = dmc.Anchor(
-        "Show it on the hall floor", href="/floor" + write_query({"q": "margin", "u": 100, "out": ",".join(members)}), size="sm"
+        "Show it on the hall floor, at full utilisation",
+        href="/floor" + write_query({"q": "margin", "u": 100, "out": ",".join(members)}),
+        size="sm",
     )
     hint = dmc.Text("Click a row of the table to choose another case.", size="xs", c="dimmed")
-    return dmc.Stack([table, link, hint], gap="xs")
+    head = dmc.Divider(label="tightest element of each limit", labelPosition="left")
+    return dmc.Stack([parts.facts(facts), head, parts.facts(near), link, hint], gap="xs")
+
+
+def nearest_limits(table: CaseTable, z: int, most: int = 4) -> list[tuple[str, str, float]]:
+    """The tightest element of each limit in one case.
+
+    Args:
+        table: the sweep.
+        z: number of the case.
+        most: how many limits.
+
+    Returns:
+        (element, limit, margin), smallest margin first.
+    """
+    first: dict[str, tuple[str, str, float]] = {}
+    for k in np.argsort(table.margin_frac[z], kind="stable"):
+        first.setdefault(table.limits.limit[k], (table.limits.element[k], table.limits.limit[k], float(table.margin_frac[z, k])))
+    return list(first.values())[:most]
 
 
 def passing(rows: list[dict[str, Any]], kind: str | None, find: str | None, bad: bool) -> list[dict[str, Any]]:
@@ -163,7 +186,7 @@ def register(app: Dash, session: Session, jobs: Jobs) -> None:
 
     @app.callback(Output("cases-chosen", "children"), Input("cases-grid", "rowData"), Input("cases-grid", "selectedRows"))
     def detail(rows: list[dict[str, Any]] | None, picked: list[dict[str, Any]] | None) -> Any:
-        return chosen(rows or [], picked)
+        return chosen(session.cases(), rows or [], picked)
 
     @app.callback(
         Output("cases-export-file", "data"), Input("cases-export", "n_clicks"), State("cases-grid", "id"), prevent_initial_call=True

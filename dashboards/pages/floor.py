@@ -102,10 +102,10 @@ def summary(solved: Solved) -> Any:
     out = [i for s in solved.state.outages.sets for i in s]
     bad = len(solved.violated)
     badges = [
-        dmc.Badge(f"{now.count('on')} racks draw", color="gray", variant="light", tt="none"),
-        dmc.Badge(f"{lost} without supply", color="orange" if lost else "gray", variant="filled" if lost else "light", tt="none"),
-        dmc.Badge(f"{hot} not cooled", color="orange" if hot else "gray", variant="filled" if hot else "light", tt="none"),
-        dmc.Badge(f"{bad} limits violated", color="orange" if bad else "gray", variant="filled" if bad else "light", tt="none"),
+        dmc.Badge(f"{now.count('on')} racks draw", color="gray", variant="default", tt="none"),
+        dmc.Badge(f"{lost} without supply", color="orange" if lost else "gray", variant="filled" if lost else "default", tt="none"),
+        dmc.Badge(f"{hot} not cooled", color="orange" if hot else "gray", variant="filled" if hot else "default", tt="none"),
+        dmc.Badge(f"{bad} limits violated", color="orange" if bad else "gray", variant="filled" if bad else "default", tt="none"),
     ]
     text = f"With {', '.join(out)} lost" if out else "Normal operation"
     return dmc.Group([dmc.Text(text, size="sm", fw=600), *badges], gap="xs", mb=4)

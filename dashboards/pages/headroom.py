@@ -77,20 +77,23 @@ def layout(session: Session, query: Query) -> Any:
             html.Div(id="headroom-progress"),
             html.Div(id="headroom-merits", className="merits"),
             html.Div(
-                parts.card(
-                    "Where they go, in this order",
-                    parts.graph("headroom-map", plan(session.site).height_px, "positions of the new racks"),
-                    right=right,
-                ),
-                id="headroom-where",
-            ),
-            html.Div(
                 [
-                    parts.card("What stops the next rack", html.Div(id="headroom-binding")),
-                    parts.card("What frees most", parts.graph("headroom-frees", 0, "changes and the racks that they free")),
+                    parts.card(
+                        "Where they go, in this order",
+                        parts.graph("headroom-map", plan(session.site).height_px, "positions of the new racks"),
+                        right=right,
+                    ),
+                    dmc.Stack(
+                        [
+                            parts.card("What stops the next rack", html.Div(id="headroom-binding")),
+                            parts.card("What frees most", parts.graph("headroom-frees", 0, "changes and the racks that they free")),
+                        ],
+                        gap="sm",
+                    ),
                 ],
-                className="halves",
-                id="headroom-why",
+                className="head-split",
+                id="headroom-found",
+                style={"display": "none"},
             ),
         ],
         gap="sm",
@@ -137,7 +140,7 @@ def merits(room: Room) -> list[Any]:
             "Probability",
             f"{100 * room.reached:.0f}",
             "%",
-            f"asked for {100 * room.probability:g} %; {room.scenarios} scenarios of demand, {room.cases} cases",
+            f"asked for {100 * room.probability:g} %; scenarios of demand: {room.scenarios}, cases: {room.cases}",
         ),
         parts.merit("Basis of demand", room.basis, "", room.note),
         parts.merit(
@@ -217,8 +220,7 @@ def register(app: Dash, session: Session, jobs: Jobs) -> None:
         Output("headroom-map", "figure"),
         Output("headroom-binding", "children"),
         Output("headroom-frees", "figure"),
-        Output("headroom-where", "style"),
-        Output("headroom-why", "style"),
+        Output("headroom-found", "style"),
         Input("headroom-answer", "data"),
         Input("scheme", "data"),
     )
@@ -226,12 +228,11 @@ def register(app: Dash, session: Session, jobs: Jobs) -> None:
         job = jobs.get(tuple(key)) if key else None
         dark = scheme == "dark"
         if job is None or job.state != "done":
-            hidden = {"display": "none"}
-            return [], blank("", dark), None, blank("", dark), hidden, hidden
+            return [], blank("", dark), None, blank("", dark), {"display": "none"}
         room: Room = job.result
         binding = parts.grid("headroom-binding-grid", headroom_tables(room, session.site)[2], 240)
         frees = reliefs([r.change for r in room.frees_most], [r.racks for r in room.frees_most], dark)
-        return merits(room), placement(session.plant, room.positions, room.sku, dark), binding, frees, {}, {}
+        return merits(room), placement(session.plant, room.positions, room.sku, dark), binding, frees, {}
 
     @app.callback(
         Output("headroom-export-file", "data"),

@@ -45,7 +45,7 @@ def layout(session: Session, query: Query) -> Any:
             html.Div(moment.controls("overview", start, session), className="bar"),
             html.Div(id="overview-fault"),
             html.Div(
-                [html.Div(id="overview-merits", className="merits"), html.Div(id="overview-slow", className="merits")], className="stack"
+                [html.Div(id="overview-merits", className="within"), html.Div(id="overview-slow", className="within")], className="merits"
             ),
             html.Div(
                 [
@@ -56,7 +56,7 @@ def layout(session: Session, query: Query) -> Any:
                         "Limits, smallest margin first", parts.grid("overview-limits", empty, 300, hide=("case",), fill=False), right=right
                     ),
                 ],
-                className="halves",
+                className="halves flow",
             ),
             parts.card("Last day: measured load, driven through the twin", _day(session)),
         ],
@@ -69,9 +69,10 @@ def _day(session: Session) -> Any:
         name = parts.site_name(session)
         return parts.empty(
             "No telemetry is open. Ingest some, then open the console with it:",
-            f"racktwin ingest {name} FILES --store STORE && racktwin console {name} --store STORE",
+            f"racktwin ingest {name} FILES --store STORE",
+            f"racktwin console {name} --store STORE",
         )
-    return parts.graph("overview-day", 430, "power, PUE and coolant temperatures of the last day", bar=False)
+    return parts.graph("overview-day", 430, "power, PUE and coolant temperatures of the last day", wait="solving the last day ...")
 
 
 def merits(session: Session, solved: Solved) -> list[Any]:
@@ -82,13 +83,13 @@ def merits(session: Session, solved: Solved) -> list[Any]:
     worst = int(solved.margin_frac.argmin()) if solved.margin_frac.size else -1
     hot = solved.hottest
     free, places = len(session.site.free_positions), len(session.site.positions)
-    three = f"category 3 (at the racks' inputs): {site / rack_in:.3f}" if rack_in > 0 else ""
+    three = f"at the racks' inputs (category 3) {site / rack_in:.3f}" if rack_in > 0 else ""
     margin = solved.margin_frac[worst] if worst >= 0 else np.inf
     return [
         parts.merit("IT load", f"{it / 1e3:,.0f}", "kW", f"at the parts; {rack_in / 1e3:,.0f} kW at the racks' inputs"),
         parts.merit("Site power", f"{site / 1e3:,.0f}", "kW", f"{int((solved.state.loads.rack_w[0] > 0).sum())} of {racks.n} racks draw"),
         parts.merit("PUE", f"{ledger.pue[0]:.3f}" if it > 0 else parts.NOTHING, "", f"IT metered at the parts; {three}"),
-        parts.merit("Free positions", f"{free}", f"of {places}", "no rack stands on them or has reserved them"),
+        parts.merit("Free positions", f"{free}", f"of {places}", "neither taken nor reserved"),
         parts.merit(
             "Worst margin",
             f"{100 * margin:.1f}" if worst >= 0 else parts.NOTHING,
@@ -126,10 +127,9 @@ def case_merit(session: Session) -> Any:
     margin = table.margin_frac.min(axis=1)
     z = int(margin.argmin())
     k = int(table.worst_limit[z])
-    note = f"at allocated power; worst: {table.limits.limit[k]} of {table.limits.element[k]} with {table.cases[z].name} lost, {percent(margin[z])}"
-    return parts.merit(
-        "Failures that violate a limit", f"{table.violated}", f"of {len(table.cases)}", note, table.violated > 0, id="overview-cases"
-    )
+    worst = f"{table.limits.limit[k]} of {table.limits.element[k]} with {table.cases[z].name} lost"
+    note = f"at allocated power; nearest {percent(margin[z])}: {worst}"
+    return parts.merit("Violated cases", f"{table.violated}", f"of {len(table.cases)}", note, table.violated > 0, id="overview-cases")
 
 
 def tightest(table: Table, every: bool) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -42,7 +43,7 @@ def merit(label: str, value: str, unit: str = "", note: str = "", bad: bool = Fa
         [
             dmc.Text(label, size="xs", c="dimmed", tt="none"),
             html.Div(number, className="merit bad" if bad else "merit"),
-            html.Div(dmc.Text(note, size="xs", c="dimmed", lineClamp=2), title=note),
+            html.Div(dmc.Text(note, size="xs", c="dimmed", lineClamp=3), title=note),
         ],
         withBorder=True,
         p="xs",
@@ -52,17 +53,21 @@ def merit(label: str, value: str, unit: str = "", note: str = "", bad: bool = Fa
     )
 
 
-def graph(id: str, height: int, label: str, bar: bool = False) -> Any:
+def facts(pairs: Sequence[tuple[str, str]]) -> Any:
+    """Names and their values, one pair a line."""
+    return html.Table(html.Tbody([html.Tr([html.Td(k), html.Td(v)]) for k, v in pairs]), className="facts", style={"width": "100%"})
+
+
+def graph(id: str, height: int, label: str, wait: str = "") -> Any:
     """A figure that a callback fills; it stands at its height from the start, so that nothing jumps."""
-    config = {
+    config: Any = {
         "displaylogo": False,
-        "displayModeBar": bar,
+        "displayModeBar": False,
         "responsive": True,
-        "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"],
     }
     style = {"height": f"{height}px"} if height else {}
     return html.Div(
-        dcc.Graph(id=id, config=config, style=style, figure=blank("", False, height or 240)), role="img", **{"aria-label": label}
+        dcc.Graph(id=id, config=config, style=style, figure=blank(wait, False, height or 240)), role="img", **_aria("label", label)
     )
 
 
@@ -82,14 +87,14 @@ def _column(name: str, head: str, kind: str, first: bool) -> dict[str, Any]:
         found |= {
             "type": "rightAligned",
             "filter": "agNumberColumnFilter",
-            "minWidth": 84,
+            "minWidth": 70,
             "flex": 1,
             "valueFormatter": {"function": _NUMBER.format(digits=1 if kind == "number" else 0)},
         }
     else:
-        found |= {"filter": "agTextColumnFilter", "minWidth": 96, "flex": 2 if first else 1.5}
+        found |= {"filter": "agTextColumnFilter", "minWidth": 118 if first else 84, "flex": 2.4 if first else 1.4}
     if name == "unit":
-        found |= {"flex": 0, "width": 70, "minWidth": 60}
+        found |= {"flex": 0, "width": 58, "minWidth": 52}
     if name == "margin_pct":
         found |= {"cellClassRules": {"violated": "params.value != null && params.value < 0"}}
     return found
@@ -146,19 +151,23 @@ def export_button(id: str, label: str = "Export xlsx") -> Any:
 def workbook(session: Session, name: str, tables: Sequence[Table], parameters: Mapping[str, object]) -> Any:
     """A workbook of tables as a download, with what it was made from."""
     content = workbook_bytes(tables, about(session, name, parameters))
-    return dcc.send_bytes(lambda out: out.write(content), f"{session.site.settings.name}-{name}.xlsx")
+    return {
+        "content": base64.b64encode(content).decode(),
+        "base64": True,
+        "filename": f"{session.site.settings.name}-{name}.xlsx",
+        "type": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    }
 
 
 def icon(name: str) -> Any:
     """An icon of the assets in the colour of the text around it."""
-    return html.Span(className=f"icon icon-{name}", **{"aria-hidden": "true"})
+    return html.Span(className=f"icon icon-{name}", **_aria("hidden", "true"))
 
 
-def empty(message: str, command: str) -> Any:
-    """What to say, and which command fills it, where there is nothing to show."""
-    return dmc.Stack(
-        [dmc.Text(message, size="sm", c="dimmed", ta="center"), dmc.Code(command)], align="center", gap="xs", py="lg", className="empty"
-    )
+def empty(message: str, *commands: str) -> Any:
+    """What to say, and which commands fill it, where there is nothing to show."""
+    lines = [dmc.Code(c) for c in commands]
+    return dmc.Stack([dmc.Text(message, size="sm", c="dimmed", ta="center"), *lines], align="center", gap="xs", py="lg", className="empty")
 
 
 def fault(error: RacktwinError) -> Any:
@@ -170,3 +179,7 @@ def site_name(session: Session) -> str:
     """The site as a command line names it."""
     folder = session.site.folder
     return str(folder) if folder is not None else "SITE"
+
+
+def _aria(name: str, value: str) -> Any:
+    return {f"aria-{name}": value}

@@ -45,7 +45,9 @@ def panel(solved: Solved, name: str) -> Any:
     state = status(solved)[r]
     rack, sku = solved.plant.site.racks[name], solved.plant.racks.skus[solved.plant.racks.sku[r]]
     bad = state in ("no supply", "not cooled")
-    badge = dmc.Badge(rack.state if not bad else state, color="orange" if bad else "gray", variant="filled" if bad else "light", tt="none")
+    badge = dmc.Badge(
+        rack.state if not bad else state, color="orange" if bad else "gray", variant="filled" if bad else "default", tt="none"
+    )
     return dmc.Stack(
         [
             dmc.Group([dmc.Title(name, order=2, size="sm"), badge], justify="space-between"),
@@ -57,8 +59,7 @@ def panel(solved: Solved, name: str) -> Any:
 
 
 def _block(title: str, facts: Sequence[tuple[str, str]]) -> Any:
-    body = html.Table(html.Tbody([html.Tr([html.Td(k), html.Td(v)]) for k, v in facts]), className="facts", style={"width": "100%"})
-    return html.Div([dmc.Divider(label=title, labelPosition="left", my=2), body])
+    return html.Div([dmc.Divider(label=title, labelPosition="left", my=2), parts.facts(facts)])
 
 
 def _blocks(s: Solved, r: int) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -85,7 +86,7 @@ def _blocks(s: Solved, r: int) -> list[tuple[str, list[tuple[str, str]]]]:
         )
     ]
     cool = [
-        ("chip", f"{_c(heat.chip_c[0, r], on)} of {racks.chip_limit_c[r]:.0f} °C"),
+        ("chip", f"{_c(heat.chip_c[0, r], True)} of {racks.chip_limit_c[r]:.0f} °C" if on else "no value"),
         ("inlet air", f"{_c(heat.inlet_c[0, r])} of {racks.inlet_limit_c[r]:.0f} °C"),
     ]
     if racks.manifold[r] >= 0:
@@ -103,12 +104,8 @@ def _blocks(s: Solved, r: int) -> list[tuple[str, list[tuple[str, str]]]]:
     if name in at and math.isfinite(margin[r]):
         k = at[name]
         value, bound = text(s.values[k], s.limits.unit[k]), text(s.limits.bound[k], s.limits.unit[k])
-        found.append(
-            (
-                "Worst margin",
-                [("margin", percent(margin[r])), ("limit", s.limits.limit[k]), ("value", parts.degrees(f"{value} of {bound}"))],
-            )
-        )
+        shown = parts.degrees(f"{value} of {bound}") if value != "lost" else value
+        found.append(("Worst margin", [("margin", percent(margin[r])), ("limit", s.limits.limit[k]), ("value", shown)]))
     where = [
         ("hall", s.plant.halls.ids[racks.hall[r]]),
         ("row, place", f"{place.row}, {place.place}"),
