@@ -61,7 +61,10 @@ def plans(plant: Plant, end: dt.datetime, seed: int = 0) -> Iterator[Plan]:
     for week in range(HISTORY_DAYS // 7):
         rows = slice(week * 7 * 96, (week + 1) * 7 * 96)
         rng = np.random.default_rng(np.random.SeedSequence((seed, 1, week)))
-        yield Plan(f"rack-power-week-{week + 1}.parquet", lambda path, rows=rows, rng=rng: _history(plant, secret, long[rows], u[rows], wet[rows], rng, path))
+        yield Plan(
+            f"rack-power-week-{week + 1}.parquet",
+            lambda path, rows=rows, rng=rng: _history(plant, secret, long[rows], u[rows], wet[rows], rng, path),
+        )
     for day in range(DETAIL_DAYS):
         time = times(detail + dt.timedelta(days=day), int(86400 / DETAIL_STEP_S), DETAIL_STEP_S)
         yield from _detail(plant, secret, time, _resampled(long, u, time), _resampled(long, wet[:, None], time)[:, 0], seed, day)
@@ -106,8 +109,12 @@ def _detail(
     name = f"day-{day + 1}.parquet"
     yield Plan(f"openbmc-psu-{name}", lambda p: _supplies(plant, state, time, np.flatnonzero(liquid), rng(0), p))
     yield Plan(f"rack-power-{name}", lambda p: _plain(plant, state, time, plain, rng(1), p))
-    yield Plan(f"dcgm-{name}", lambda p: _devices(plant, state, u, time, np.flatnonzero(plant.racks.drawing & ~mtia), devices, rng(2), p, _DCGM))
-    yield Plan(f"mtia-{name}", lambda p: _devices(plant, state, u, time, np.flatnonzero(plant.racks.drawing & mtia), devices, rng(3), p, _MTIA))
+    yield Plan(
+        f"dcgm-{name}", lambda p: _devices(plant, state, u, time, np.flatnonzero(plant.racks.drawing & ~mtia), devices, rng(2), p, _DCGM)
+    )
+    yield Plan(
+        f"mtia-{name}", lambda p: _devices(plant, state, u, time, np.flatnonzero(plant.racks.drawing & mtia), devices, rng(3), p, _MTIA)
+    )
     yield Plan(f"redfish-cdu-{name}", lambda p: _cdus(plant, state, time, rng(4), p))
     yield Plan(f"redfish-pdu-{name}", lambda p: _busways(plant, state, time, rng(5), p))
     yield Plan(f"weather-{name}", lambda p: _weather(time, wet, rng(6), p))

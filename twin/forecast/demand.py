@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +22,8 @@ TAIL_DAYS = 14
 """Days of history below which tails are not estimated (two whole weeks, so that each weekday is seen twice)."""
 BLOCK_DAYS = 7
 """Days that one scenario draws: the horizon of a week over which its peaks are taken."""
+PEAK_WITHIN = 0.01
+"""How near its peak a group must come at a chosen moment (class 1 of IEC 62053-21, the meters that history comes from)."""
 SPREAD = (0.79, 1.0)
 """Peak over allocated power of a rack that nobody has measured: inference 0.79, training near 1 (POLCA, arXiv 2308.12908)."""
 
@@ -66,6 +68,13 @@ class Demand:
     note: str
     seed: int
 
+    def peaks(self) -> Demand:
+        """Only the column with the largest sum of each scenario."""
+        total = self.rack_w.sum(axis=1)
+        rows = [np.flatnonzero(self.scenario == s) for s in range(self.count)]
+        top = np.asarray([r[total[r].argmax()] for r in rows], np.int64)
+        return replace(self, scenario=np.arange(self.count), rack_w=self.rack_w[top])
+
 
 def nameplate_demand(plant: Plant, load: Bools) -> Demand:
     """One scenario with every rack of ``load`` (R,) at its allocated power."""
@@ -74,7 +83,7 @@ def nameplate_demand(plant: Plant, load: Bools) -> Demand:
 
 
 def measured_demand(
-    plant: Plant, history: History, load: Bools, by: dt.date, scenarios: int = 64, seed: int = 0,
+    plant: Plant, history: History, load: Bools, by: dt.date, scenarios: int = 40, seed: int = 0,
 ) -> Demand:  # fmt: skip
     """Draw joint scenarios from history.
 
@@ -181,11 +190,20 @@ def _unmeasured(
 
 
 def _moments(sums: Floats, history: History, rng: np.random.Generator) -> Ints:
-    """Time steps of the peaks of every group over a block of whole days drawn with replacement."""
+    """Time steps of a block of whole days, drawn with replacement, at which every group is at or near its peak.
+
+    Groups come from the site downward: a moment that already shows a group within :data:`PEAK_WITHIN` of its peak serves it too.
+    """
     per_day = max(1, int(86400 // history.step_s))
     days = rng.integers(0, history.days, BLOCK_DAYS)
     steps = (days[:, None] * per_day + np.arange(per_day)).ravel()
-    return np.unique(steps[sums[steps].argmax(axis=0)]).astype(np.int64)
+    block = sums[steps]
+    top, at = block.max(axis=0), block.argmax(axis=0)
+    chosen: list[int] = []
+    for g in range(block.shape[1]):
+        if not chosen or block[chosen, g].max() < (1.0 - PEAK_WITHIN) * top[g]:
+            chosen.append(int(at[g]))
+    return np.unique(steps[chosen]).astype(np.int64)
 
 
 def _groups(plant: Plant, measured: Bools) -> Sequence[Ints]:

@@ -28,8 +28,8 @@ from twin.loads import from_power
 from twin.solvers.steady import solve_steady
 from twin.state import Ambient, Outages
 
-PROBE_MARGIN = 0.25
-"""A case stays in the search when the probe leaves less than this margin on some limit."""
+PROBE_MARGIN = 0.1
+"""A case stays in the search when it leaves less than this margin on some limit near the answer."""
 CHUNK_VALUES = 1_000_000
 MOST_BINDING = 12
 """Bindings that an answer names."""
@@ -127,7 +127,7 @@ class _Check:
         self.table: Limits = limits(where)
         self.ambient = Ambient(np.array([wet_bulb_c]))
         self.active = tuple(cases)
-        self.ignored = np.zeros(len(self.table.element), bool)
+        self._known: dict[tuple[tuple[int, ...], int], Bools] = {}
 
     def failures(self, placed: Sequence[int], cases: Sequence[Case], progress: Progress | None = None) -> tuple[Bools, Floats]:
         """(Z, S, K) limit fails in some moment of the scenario, and (Z, K) smallest margin."""
@@ -152,14 +152,21 @@ class _Check:
                 progress(min(z0 + step, len(cases)), len(cases))
         return failed, margin
 
-    def fits(self, placed: Sequence[int], cases: Sequence[Case]) -> tuple[float, Bools]:
-        """Share of scenarios in which every limit holds in every case, and the failures behind it."""
-        failed, _ = self.failures(placed, cases)
-        return float(1.0 - (failed & ~self.ignored).any(axis=(0, 2)).mean()), failed
+    def failed(self, placed: Sequence[int]) -> Bools:
+        """(Z, S, K) failures in the active cases; what was solved for a placement is kept."""
+        key = (tuple(sorted(placed)), len(self.active))
+        if key not in self._known:
+            self._known[key] = self.failures(placed, self.active)[0]
+        return self._known[key]
+
+    def share(self, placed: Sequence[int], lifted: Bools | None = None) -> float:
+        """Share of scenarios in which every limit holds in every active case; ``lifted`` limits (K,) do not count."""
+        failed = self.failed(placed)
+        return float(1.0 - np.any(failed if lifted is None else failed & ~lifted, axis=(0, 2)).mean())
 
 
 def room(
-    site: Site, sku: str, by: dt.date, probability: float = 0.95, history: History | None = None, scenarios: int = 64, seed: int = 0,
+    site: Site, sku: str, by: dt.date, probability: float = 0.95, history: History | None = None, scenarios: int = 40, seed: int = 0,
     wet_bulb_c: float | None = None, progress: Progress | None = None,
 ) -> Room:  # fmt: skip
     """How many more racks of a SKU fit.
@@ -194,15 +201,17 @@ def room(
     load[mine] = True
     demand = _demand(site, where, history, load, by, scenarios, seed)
     wet = site.settings.design_wet_bulb_c if wet_bulb_c is None else wet_bulb_c
-    check = _Check(where, demand, standing, all_cases(where), wet)
+    cases = all_cases(where)
+    check, peaks = _Check(where, demand, standing, cases, wet), _Check(where, demand.peaks(), standing, cases, wet)
     ranked = [int(r) for r in order(where, standing, mine)]
-    _screen(check, ranked, progress)
-    placed, reached = _verified(check, ranked, probability, progress)
-    blocks = _blocks(check, placed, ranked)
+    start = _prefix(peaks, ranked, probability, len(ranked) // 2)
+    _screen(check, peaks, ranked, start, progress)
+    placed, reached = _verified(check, peaks, ranked, probability, start, progress)
+    blocks = _blocks(peaks, placed, ranked) or _blocks(check, placed, ranked)
     return Room(
         sku=sku, racks=len(placed), by=by, probability=probability, reached=reached, basis=demand.basis, note=demand.note,
         positions=tuple(full.racks[where.racks.ids[r]].position for r in placed), free=int(mine.size), binding=_binding(blocks),
-        frees_most=_reliefs(check, ranked, placed, probability, blocks), cases=len(check.cases), scenarios=demand.count, seed=seed,
+        frees_most=_reliefs(peaks, ranked, start, probability, blocks), cases=len(cases), scenarios=demand.count, seed=seed,
     )  # fmt: skip
 
 
@@ -217,64 +226,73 @@ def _demand(site: Site, where: Plant, history: History | None, load: Bools, by: 
     return measured_demand(where, replace(history, rack_w=columns), load, by, scenarios, seed)
 
 
-def _screen(check: _Check, ranked: Sequence[int], progress: Progress | None) -> None:
-    """Keep the cases that come near a limit with half or all of the candidates placed, on the site's highest moment."""
-    total = check.demand.rack_w.sum(axis=1)
-    top = np.asarray([int(total.argmax())])
-    probe = _Check(
-        check.plant,
-        replace(check.demand, scenario=np.zeros(1, np.int64), rack_w=check.demand.rack_w[top], count=1),
-        check.standing,
-        check.cases,
-        0.0,
-    )
-    probe.ambient = check.ambient
+def _screen(check: _Check, peaks: _Check, ranked: Sequence[int], start: int, progress: Progress | None) -> None:
+    """Keep the cases that come nearer to some limit than normal operation does, at and just above a first answer.
+
+    A case that is left out still has to hold when the answer is verified.
+    """
     near = np.zeros(len(check.cases), bool)
-    for count in sorted({0, len(ranked) // 2, len(ranked)}):
-        _, margin = probe.failures(ranked[:count], check.cases, progress)
-        near |= margin.min(axis=1) < PROBE_MARGIN
+    for count in sorted({0, start, min(start + 2, len(ranked))}):
+        _, margin = peaks.failures(ranked[:count], check.cases, progress)
+        near |= ((margin < PROBE_MARGIN) & (margin < margin[0] - 1e-6)).any(axis=1)
     near[0] = True
     check.active = tuple(c for c, keep in zip(check.cases, near, strict=True) if keep)
 
 
-def _search(check: _Check, ranked: Sequence[int], probability: float) -> list[int]:
-    """Longest prefix that fits, by bisection, then every further class of position that still takes a rack."""
-    low, high = 0, len(ranked)
-    if check.fits(ranked[:high], check.active)[0] >= probability:
-        return list(ranked)
-    if check.fits([], check.active)[0] < probability:
-        return []
+def _prefix(check: _Check, ranked: Sequence[int], probability: float, start: int, lifted: Bools | None = None) -> int:
+    """Longest prefix of the ranking that fits: steps that double away from a first guess, then bisection."""
+
+    def fits(n: int) -> bool:
+        return check.share(ranked[:n], lifted) >= probability
+
+    low, high, step = -1, len(ranked) + 1, 1
+    n = min(max(start, 0), len(ranked))
     while high - low > 1:
-        mid = (low + high) // 2
-        if check.fits(ranked[:mid], check.active)[0] >= probability:
-            low = mid
+        if fits(n):
+            low = n
+            n = min(n + step, len(ranked)) if high > len(ranked) else (low + high) // 2
         else:
-            high = mid
-    placed, full = list(ranked[:low]), set()
+            high = n
+            n = max(n - step, 0) if low < 0 else (low + high) // 2
+        step *= 2
+        if low == len(ranked) or high == 0:
+            break
+    return max(low, 0)
+
+
+def _search(check: _Check, peaks: _Check, ranked: Sequence[int], probability: float, start: int) -> list[int]:
+    """Longest prefix that fits, then every further class of position that still takes a rack (the peaks alone say no first)."""
+    low = _prefix(check, ranked, probability, start)
+    placed: list[int] = list(ranked[:low])
+    full: set[tuple[int, ...]] = set()
+    if low == 0 and check.share([]) < probability:
+        return placed
     kind = dict(zip(ranked, classes(check.plant, np.asarray(ranked)), strict=True))
     for r in ranked[low:]:
         if kind[r] in full:
             continue
-        if check.fits([*placed, r], check.active)[0] >= probability:
+        if peaks.share([*placed, r]) >= probability and check.share([*placed, r]) >= probability:
             placed.append(r)
         else:
             full.add(kind[r])
     return placed
 
 
-def _verified(check: _Check, ranked: Sequence[int], probability: float, progress: Progress | None) -> tuple[list[int], float]:
+def _verified(
+    check: _Check, peaks: _Check, ranked: Sequence[int], probability: float, start: int, progress: Progress | None
+) -> tuple[list[int], float]:  # fmt: skip
     """Search, then verify under all cases; failing cases join the search until the answer stands."""
     while True:
-        placed = _search(check, ranked, probability)
+        placed = _search(check, peaks, ranked, probability, start)
         failed, _ = check.failures(placed, check.cases, progress)
-        bad = np.asarray((failed & ~check.ignored).any(axis=2))
+        bad = np.asarray(failed.any(axis=2))
         reached = float(1.0 - bad.any(axis=0).mean())
-        if reached >= probability or not placed:
-            return placed, reached
         names = {c.name for c in check.active}
-        more = [c for c, f in zip(check.cases, np.any(bad, axis=1), strict=True) if f and c.name not in names]
-        if not more:
-            return placed[:-1], reached
+        known = np.array([c.name in names for c in check.cases])
+        new = np.any(bad & ~bad[known].any(axis=0), axis=1)
+        more = [c for c, f in zip(check.cases, new, strict=True) if f]
+        if reached >= probability or not placed or not more:
+            return placed, reached
         check.active = (*check.active, *more)
 
 
@@ -287,8 +305,7 @@ def _blocks(check: _Check, placed: Sequence[int], ranked: Sequence[int]) -> dict
     weight: dict[tuple[str, str], float] = {}
     case: dict[tuple[str, str], Counter[str]] = {}
     for same in tried.values():
-        _, failed = check.fits([*placed, same[0]], check.active)
-        share = failed.mean(axis=1)
+        share = check.failed([*placed, same[0]]).mean(axis=1)
         for k in np.flatnonzero(share.max(axis=0) > 0.0):
             key = (check.table.element[k], check.table.limit[k])
             weight[key] = weight.get(key, 0.0) + float(share[:, k].max()) * len(same) / len(rest)
@@ -304,24 +321,28 @@ def _binding(blocks: Mapping[tuple[str, str], tuple[float, str]]) -> tuple[Bindi
 
 
 def _reliefs(
-    check: _Check, ranked: Sequence[int], placed: Sequence[int], probability: float, blocks: Mapping[tuple[str, str], tuple[float, str]]
+    peaks: _Check, ranked: Sequence[int], start: int, probability: float, blocks: Mapping[tuple[str, str], tuple[float, str]]
 ) -> tuple[Relief, ...]:
-    """Racks that would fit with one kind of limit lifted, all others standing; with all of them lifted where no single one helps."""
-    kind_of = dict(zip(check.plant.power.ids, check.plant.power.kind, strict=True))
-    rows = [(kind_of.get(e, ""), name) for e, name in zip(check.table.element, check.table.limit, strict=True)]
-    groups = sorted({(kind_of.get(e, ""), name) for e, name in blocks})
-    found = []
-    for kind, name in groups:
-        more = _lifted(check, ranked, probability, np.array([row == (kind, name) for row in rows]))
-        found.append(Relief(f"lift the limit on {name} of every {kind}" if kind else f"lift the limit on {name}", more - len(placed)))
-    if len(groups) > 1 and not any(r.racks > 0 for r in found):
-        more = _lifted(check, ranked, probability, np.array([row in groups for row in rows]))
-        found.append(Relief("lift " + ", ".join(f"{n} of every {k}" if k else n for k, n in groups) + " together", more - len(placed)))
-    return tuple(sorted(found, key=lambda r: -r.racks))
+    """Racks that would fit on top with one kind of limit lifted, all others standing, at each scenario's highest moment.
+
+    All ratings of one kind of power element are lifted together; the last entry lifts everything that binds.
+    """
+    kind_of = dict(zip(peaks.plant.power.ids, peaks.plant.power.kind, strict=True))
+
+    def group(element: str, limit: str) -> str:
+        return f"ratings of every {kind_of[element]}" if element in kind_of else limit
+
+    rows = [group(e, name) for e, name in zip(peaks.table.element, peaks.table.limit, strict=True)]
+    groups = sorted({group(e, name) for e, name in blocks})
+
+    def more(lift: Sequence[str]) -> int:
+        return _prefix(peaks, ranked, probability, start + 1, np.array([row in lift for row in rows])) - start
+
+    found = sorted((Relief(f"lift the {g}" if g.startswith("ratings") else f"lift the limit on {g}", more([g])) for g in groups), key=_most)
+    if len(groups) > 1:
+        found.append(Relief("lift together: " + ", ".join(groups), more(groups)))
+    return tuple(found)
 
 
-def _lifted(check: _Check, ranked: Sequence[int], probability: float, ignored: Bools) -> int:
-    check.ignored = ignored
-    count = len(_search(check, ranked, probability))
-    check.ignored = np.zeros_like(ignored)
-    return count
+def _most(relief: Relief) -> tuple[int, str]:
+    return -relief.racks, relief.change

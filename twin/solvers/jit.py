@@ -1,15 +1,47 @@
-"""The one way kernels are compiled: cached on disk, without the interpreter lock, IEEE division."""
+"""The one way kernels are compiled: cached on disk, without the interpreter lock, IEEE division.
+
+numba looks only at a kernel's own file when it decides whether a compiled copy is still good, not at the kernels it calls. So
+the cache lies in a folder named after the digest of every source file here: a change to any of them compiles anew.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import os
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from numba import njit
+import numba
+import numpy as np
+from numpy.typing import NDArray
 
 F = TypeVar("F", bound=Callable[..., Any])
+V = TypeVar("V", bound=np.generic)
+
+
+def cache_folder(sources: Path) -> Path:
+    """Where compiled kernels of the source files in a folder are kept: beside them, or in the temporary folder if that is read-only."""
+    digest = hashlib.sha256()
+    for file in sorted(sources.glob("*.py")):
+        digest.update(file.read_bytes())
+    name = f"kernels-{digest.hexdigest()[:16]}"
+    beside = sources / "__pycache__"
+    if os.access(beside if beside.exists() else sources, os.W_OK):
+        return beside / name
+    return Path(tempfile.gettempdir()) / f"racktwin-{os.getuid()}" / name
+
+
+if not os.environ.get("NUMBA_CACHE_DIR"):
+    numba.config.CACHE_DIR = str(cache_folder(Path(__file__).parent))
 
 
 def kernel(function: F) -> F:
     """Compile a function of scalars and arrays with numba at its first call."""
-    return cast(F, njit(cache=True, nogil=True, error_model="numpy")(function))
+    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+
+
+def plain(values: NDArray[V]) -> NDArray[V]:
+    """The same values, contiguous and writeable: kernels are compiled once for this layout, not once for every view."""
+    return np.require(values, requirements=["C", "W"])

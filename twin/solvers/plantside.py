@@ -105,15 +105,26 @@ def _fan(t: Towers, w: int, york: Floats, wet_bulb_c: float, range_k: float, tar
     best = _approach(t, w, york, wet_bulb_c, range_k, 1.0)
     if best > target_k:
         return 1.0, best, best
-    if _approach(t, w, york, wet_bulb_c, range_k, low) <= target_k:
+    f_low = _approach(t, w, york, wet_bulb_c, range_k, low) - target_k
+    if f_low <= 0.0:
         return low, target_k, best
-    for _ in range(50):
-        fan = 0.5 * (low + high)
-        if _approach(t, w, york, wet_bulb_c, range_k, fan) > target_k:
-            low = fan
+    f_high, fan, side = best - target_k, 1.0, 0
+    for _ in range(60):
+        fan = (f_low * high - f_high * low) / (f_low - f_high)
+        f = _approach(t, w, york, wet_bulb_c, range_k, fan) - target_k
+        if abs(f) <= 1e-10 or high - low < 1e-13:
+            break
+        if f > 0.0:
+            low, f_low = fan, f
+            if side == 1:
+                f_high *= 0.5
+            side = 1
         else:
-            high = fan
-    return high, target_k, best
+            high, f_high = fan, f
+            if side == -1:
+                f_low *= 0.5
+            side = -1
+    return fan, target_k, best
 
 
 @kernel

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from topology.axes import Bools, Floats, Ints
 from topology.errors import LedgerError
 from topology.plant import Plant
 from twin.solvers.heat import solve_heat
 from twin.solvers.hydraulic import solve_flow
+from twin.solvers.jit import plain
 from twin.solvers.power import Supply, solve_power, supply
-from twin.state import Ambient, FlowState, HeatState, Ledger, Loads, Outages, PowerState, SteadyState, rows_of
+from twin.state import Ambient, FlowState, HeatState, Ledger, Loads, Outages, PowerState, SteadyState, V, rows_of
 
 LEDGER_TOLERANCE = 1e-9
 """Largest share of the site's power by which energy may fail to close."""
@@ -37,8 +39,8 @@ def solve_steady(plant: Plant, loads: Loads, ambient: Ambient, outages: Outages 
     """
     scenarios = max(loads.scenarios, ambient.wet_bulb_c.shape[0], outages.index.size if outages else 1)
     out = outages or Outages.none(1)
-    index = rows_of(out.index, scenarios, "outages")
-    weather = Ambient(np.ascontiguousarray(rows_of(ambient.wet_bulb_c, scenarios, "ambient")))
+    index = plain(rows_of(out.index, scenarios, "outages"))
+    weather = Ambient(plain(rows_of(ambient.wet_bulb_c, scenarios, "ambient")))
     asked = _every(loads, scenarios)
     chain = supply(plant, out.sets)
     powered = chain.rack_share.sum(axis=2) > 0.0
@@ -54,10 +56,10 @@ def solve_steady(plant: Plant, loads: Loads, ambient: Ambient, outages: Outages 
 
 
 def _every(loads: Loads, scenarios: int) -> Loads:
-    return Loads(
-        rows_of(loads.rack_w, scenarios, "loads"), rows_of(loads.it_w, scenarios, "loads"), rows_of(loads.chip_w, scenarios, "loads"),
-        rows_of(loads.liquid_w, scenarios, "loads"), rows_of(loads.present, scenarios, "loads"),
-    )  # fmt: skip
+    def row(values: NDArray[V]) -> NDArray[V]:
+        return plain(rows_of(values, scenarios, "loads"))
+
+    return Loads(row(loads.rack_w), row(loads.it_w), row(loads.chip_w), row(loads.liquid_w), row(loads.present))
 
 
 def _only_powered(loads: Loads, powered: Bools) -> Loads:
