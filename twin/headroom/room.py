@@ -310,7 +310,7 @@ def _blocks(check: _Check, placed: Sequence[int], ranked: Sequence[int]) -> dict
             key = (check.table.element[k], check.table.limit[k])
             weight[key] = weight.get(key, 0.0) + float(share[:, k].max()) * len(same) / len(rest)
             case.setdefault(key, Counter()).update({check.active[z].name: float(share[z, k]) for z in np.flatnonzero(share[:, k])})
-    return {key: (weight[key], max(sorted(case[key]), key=lambda name: case[key][name])) for key in weight}
+    return {key: (weight[key], max(sorted(case[key]), key=lambda name: (case[key][name], name == "normal"))) for key in weight}
 
 
 def _binding(blocks: Mapping[tuple[str, str], tuple[float, str]]) -> tuple[Binding, ...]:
