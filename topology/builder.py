@@ -31,9 +31,7 @@ class Builder:
                 raise ValueError(f"two elements of kind {KIND_NAMES[type(element)]} are called {element.id!r}")
             table[element.id] = element
 
-    def power(
-        self, name: str, kind: str, model: str, parent: str = "", transfer: Sequence[str] = (), *, feed: str = "", **own: float
-    ) -> str:
+    def power(self, name: str, kind: str, model: str, parent: str = "", transfer: Sequence[str] = (), *, feed: str = "", **own: Any) -> str:
         """Add a power element with its links.
 
         Args:
