@@ -88,8 +88,23 @@ class Site:
     @cached_property
     def elements(self) -> Mapping[str, Any]:
         """Every element of every kind by id."""
-        tables = (self.halls, self.rows, self.positions, self.racks, self.power, self.loops, self.cdus, self.manifolds,
-                  self.pumps, self.air_units, self.towers, self.chillers, self.redundancy, self.common_causes, self.meters)
+        tables = (
+            self.halls,
+            self.rows,
+            self.positions,
+            self.racks,
+            self.power,
+            self.loops,
+            self.cdus,
+            self.manifolds,
+            self.pumps,
+            self.air_units,
+            self.towers,
+            self.chillers,
+            self.redundancy,
+            self.common_causes,
+            self.meters,
+        )
         return MappingProxyType({i: e for table in tables for i, e in table.items()})
 
     def kind_of(self, element: str) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import numpy as np
 
@@ -58,12 +58,27 @@ def _quantity(name: str, *units: tuple[str, str, float] | tuple[str, str, float,
 _ALL = (
     _quantity("power", ("w", "W", 1.0), ("kw", "kW", 1e3), ("mw", "MW", 1e6)),
     _quantity("apparent_power", ("va", "VA", 1.0), ("kva", "kVA", 1e3), ("mva", "MVA", 1e6)),
-    _quantity("energy", ("j", "J", 1.0), ("uj", "uJ", 1e-6), ("mj", "mJ", 1e-3), ("kj", "kJ", 1e3), ("wh", "Wh", 3.6e3),
-              ("kwh", "kWh", 3.6e6), ("mwh", "MWh", 3.6e9)),
+    _quantity(
+        "energy",
+        ("j", "J", 1.0),
+        ("uj", "uJ", 1e-6),
+        ("mj", "mJ", 1e-3),
+        ("kj", "kJ", 1e3),
+        ("wh", "Wh", 3.6e3),
+        ("kwh", "kWh", 3.6e6),
+        ("mwh", "MWh", 3.6e9),
+    ),
     _quantity("pressure", ("pa", "Pa", 1.0), ("kpa", "kPa", 1e3), ("bar", "bar", 1e5), ("psi", "psi", 6894.757)),
     _quantity("mass_flow", ("kg_s", "kg/s", 1.0), ("kg_h", "kg/h", 1 / 3600)),
-    _quantity("volume_flow", ("m3_s", "m3/s", 1.0), ("lpm", "L/min", 1e-3 / 60), ("l_s", "L/s", 1e-3),
-              ("m3_h", "m3/h", 1 / 3600), ("gpm", "US gpm", 3.785411784e-3 / 60), ("cfm", "cfm", 4.719474432e-4)),
+    _quantity(
+        "volume_flow",
+        ("m3_s", "m3/s", 1.0),
+        ("lpm", "L/min", 1e-3 / 60),
+        ("l_s", "L/s", 1e-3),
+        ("m3_h", "m3/h", 1 / 3600),
+        ("gpm", "US gpm", 3.785411784e-3 / 60),
+        ("cfm", "cfm", 4.719474432e-4),
+    ),
     _quantity("temperature", ("c", "degC", 1.0), ("f", "degF", 5 / 9, -160 / 9), ("kelvin", "K", 1.0, -273.15)),
     _quantity("temperature_difference", ("k", "K", 1.0)),
     _quantity("conductance", ("w_k", "W/K", 1.0), ("kw_k", "kW/K", 1e3)),
@@ -115,9 +130,9 @@ def to_canonical(values: Number, unit: Unit) -> Number:
     >>> round(to_canonical(100.0, UNITS["f"]), 3)
     37.778
     """
-    return cast(Number, values * unit.factor + unit.offset)
+    return values * unit.factor + unit.offset
 
 
 def from_canonical(values: Number, unit: Unit) -> Number:
     """Convert canonical values to ``unit``: the inverse of :func:`to_canonical`."""
-    return cast(Number, (values - unit.offset) / unit.factor)
+    return (values - unit.offset) / unit.factor

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -61,10 +62,8 @@ def plans(plant: Plant, end: dt.datetime, seed: int = 0) -> Iterator[Plan]:
     for week in range(HISTORY_DAYS // 7):
         rows = slice(week * 7 * 96, (week + 1) * 7 * 96)
         rng = np.random.default_rng(np.random.SeedSequence((seed, 1, week)))
-        yield Plan(
-            f"rack-power-week-{week + 1}.parquet",
-            lambda path, rows=rows, rng=rng: _history(plant, secret, long[rows], u[rows], wet[rows], rng, path),
-        )
+        make = partial(_history, plant, secret, long[rows], u[rows], wet[rows], rng)
+        yield Plan(f"rack-power-week-{week + 1}.parquet", make)
     for day in range(DETAIL_DAYS):
         time = times(detail + dt.timedelta(days=day), int(86400 / DETAIL_STEP_S), DETAIL_STEP_S)
         yield from _detail(plant, secret, time, _resampled(long, u, time), _resampled(long, wet[:, None], time)[:, 0], seed, day)

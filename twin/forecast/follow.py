@@ -172,7 +172,7 @@ def filled(plant: Plant, power_w: Floats) -> tuple[Floats, Bools]:
     last = np.maximum.accumulate(np.where(good, np.arange(power_w.shape[0])[:, None], -1), axis=0)
     first = good.argmax(axis=0)
     load = np.take_along_axis(power_w, np.where(last >= 0, last, first[None, :]), axis=0)
-    some = good.any(axis=0)
+    some = np.asarray(good.any(axis=0))
     budget = plant.racks.budget_w
     total = float(budget[some].sum())
     ratio = load[:, some].sum(axis=1) / total if total > 0.0 else np.ones(power_w.shape[0])

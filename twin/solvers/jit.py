@@ -34,7 +34,7 @@ def cache_folder(sources: Path) -> Path:
 
 
 if not os.environ.get("NUMBA_CACHE_DIR"):
-    numba.config.CACHE_DIR = str(cache_folder(Path(__file__).parent))
+    numba.config.CACHE_DIR = str(cache_folder(Path(__file__).parent))  # type: ignore[attr-defined]
 
 
 def kernel(function: F) -> F:
