@@ -7,7 +7,7 @@ A further check is one function under :func:`topology.rules.rule` in ``check_str
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from topology import check_cooling, check_place, check_power, check_structure
@@ -38,8 +38,8 @@ def check_site(site: Site | Path | str, catalog: Catalog | None = None) -> tuple
     reading = load(Path(site), catalog)
     if reading.site is None:
         return reading.findings
-    found = _meaning(reading.site, reading.unsure)
-    meaning = [_as_written(f, reading.headers) for f in found if not _explained(f, reading)]
+    found, form = _meaning(reading.site, reading.unsure), _form(reading)
+    meaning = [_as_written(f, reading.headers) for f in found if not form.explains(f)]
     return _in_order([*reading.findings, *meaning])
 
 
@@ -48,16 +48,34 @@ def _meaning(site: Site, unsure: frozenset[str] = frozenset()) -> list[Finding]:
     return [f for rule in RULES for f in rule.run(context)]
 
 
-def _explained(finding: Finding, reading: Reading) -> bool:
-    """Whether a fault of form in the same cell, column or file stands behind a finding."""
-    if (finding.file, finding.column) in reading.gaps:
-        return True
-    for fault in reading.findings:
-        if fault.file == finding.file and fault.severity == "error":
-            same_column = _stem(fault.column) == _stem(finding.column)
-            if (not fault.column and fault.row <= 1) or (same_column and fault.row in (0, 1, finding.row)):
-                return True
-    return False
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """Faults of form, indexed: what they explain need not be told again as a fault of meaning."""
+
+    gaps: frozenset[tuple[str, str]]
+    files: frozenset[str]
+    columns: frozenset[tuple[str, str]]
+    cells: frozenset[tuple[str, int, str]]
+
+    def explains(self, finding: Finding) -> bool:
+        """Whether a fault of form in the same cell, column or file stands behind a finding."""
+        stem = _stem(finding.column)
+        return (
+            finding.file in self.files
+            or (finding.file, finding.column) in self.gaps
+            or (finding.file, stem) in self.columns
+            or (finding.file, finding.row, stem) in self.cells
+        )
+
+
+def _form(reading: Reading) -> _Form:
+    errors = [f for f in reading.findings if f.severity == "error"]
+    return _Form(
+        reading.gaps,
+        frozenset(f.file for f in errors if not f.column and f.row <= 1),
+        frozenset((f.file, _stem(f.column)) for f in errors if f.column and f.row <= 1),
+        frozenset((f.file, f.row, _stem(f.column)) for f in errors if f.column),
+    )
 
 
 def _stem(column: str) -> str:

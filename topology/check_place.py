@@ -41,7 +41,7 @@ def one_rack_to_a_position(c: Context) -> Iterator[Finding]:
 
 def _free_hint(c: Context, position: str) -> str:
     row = getattr(c.site.positions.get(position), "row", "")
-    free = [p for p in c.site.free_positions if c.site.positions[p].row == row] or list(c.site.free_positions)
+    free = c.free_of_row.get(row) or next(iter(c.free_of_row.values()), ())
     return f"free: {', '.join(free[:4])}" if free else "no position is free"
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import networkx as nx
 
 from topology.columns import Column, columns_of
-from topology.errors import Finding, nearest
+from topology.errors import Finding
 from topology.kinds import KIND_NAMES, POWER_KINDS, PowerElement
 from topology.models import MODEL_FILES
 from topology.rules import Context, rule, rules_of
@@ -78,7 +78,7 @@ def _resolve(c: Context, element: Any, column: Column, name: str) -> Iterator[Fi
         kind = models[0]
         if name not in c.site.catalog.entries.get(kind, {}):
             word = kind.replace("_", " ") if kind != "sku" else "SKU"
-            hint = f"{nearest(name, c.site.catalog.names(kind))}; or add it to catalog/{kind}s.toml in the site folder"
+            hint = f"{c.near(name, kind, c.site.catalog.names(kind))}; or add it to catalog/{kind}s.toml in the site folder"
             yield c.at(element, column.name, f"the catalog has no {word} {name!r}", hint, value=name)
         return
     found = c.site.elements.get(name)
@@ -87,12 +87,15 @@ def _resolve(c: Context, element: Any, column: Column, name: str) -> Iterator[Fi
     if found is None:
         if not c.unsure.isdisjoint(kinds):
             return
-        pool = [i for kind in kinds for i in c.tables[kind]]
         message = f"there is no {words} {name!r}" if column.refs != ("any",) else f"there is no {name!r}"
-        yield c.at(element, column.name, message, nearest(name, pool), value=name)
+        yield c.at(element, column.name, message, c.near(name, words, _pool(c, kinds)), value=name)
     elif column.refs != ("any",) and not _fits(found, column):
         message = f"{name!r} is a {c.site.kind_of(name).replace('_', ' ')}, not a {words}"
-        yield c.at(element, column.name, message, nearest(name, [i for k in kinds for i in c.tables[k]]), value=name)
+        yield c.at(element, column.name, message, c.near(name, words, _pool(c, kinds)), value=name)
+
+
+def _pool(c: Context, kinds: Iterable[str]) -> Iterator[str]:
+    return (i for kind in kinds for i in c.tables[kind])
 
 
 def _tables(column: Column, tables: Mapping[str, Any]) -> tuple[str, ...]:

@@ -12,13 +12,15 @@ from functools import cached_property
 from types import ModuleType
 from typing import Any
 
-from topology.errors import Finding
+from topology.errors import Finding, nearest
 from topology.kinds import HOLDING, KIND_NAMES, SITE_FILES, Cdu, Position, PowerElement, Rack
 from topology.models import Model, PowerModel, Sku
 from topology.site import Site
 
 FILE_OF: Mapping[str, str] = {KIND_NAMES[kind]: f"{stem}.csv" for stem, kind in SITE_FILES.items()}
 """Kind name to the file that its elements stand in."""
+MOST_HINTS = 20
+"""Unknown names for which the nearest known ones are looked up; a site with more has one cause for most of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Context:
     def __init__(self, site: Site, unsure: frozenset[str] = frozenset()) -> None:
         self.site = site
         self.unsure = unsure
+        self._hints: dict[tuple[str, str], str] = {}
 
     def at(self, element: Any, column: str, message: str, hint: str = "", *, value: object = None, severity: str = "error") -> Finding:
         """A finding at one column of an element, with its file and row."""
@@ -90,6 +93,28 @@ class Context:
             if link.role == role and link.child in found and link.parent in self.site.power:
                 found[link.child].append(link.parent)
         return {child: tuple(dict.fromkeys(parents)) for child, parents in found.items()}
+
+    def near(self, name: str, key: str, known: Iterable[str]) -> str:
+        """A hint with the nearest known names, worked out for the first :data:`MOST_HINTS` names and for none twice.
+
+        Args:
+            name: as written.
+            key: what the known names are, the same for the same names.
+            known: the known names.
+        """
+        if (key, name) not in self._hints:
+            if len(self._hints) >= MOST_HINTS:
+                return "the name is nowhere on this site: see the findings above"
+            self._hints[key, name] = nearest(name, known)
+        return self._hints[key, name]
+
+    @cached_property
+    def free_of_row(self) -> Mapping[str, tuple[str, ...]]:
+        """Row to its free positions."""
+        found: dict[str, list[str]] = {}
+        for position in self.site.free_positions:
+            found.setdefault(self.site.positions[position].row, []).append(position)
+        return {row: tuple(positions) for row, positions in found.items()}
 
     @cached_property
     def cdus_of(self) -> Mapping[str, tuple[Cdu, ...]]:
