@@ -91,7 +91,7 @@ def worst_limits(solved: Solved) -> tuple[Floats, Mapping[str, int]]:
 
 
 def _margin(s: Solved) -> Floats:
-    return 100.0 * worst_limits(s)[0]
+    return _where(drawing(s) | s.plant.racks.drawing, 100.0 * worst_limits(s)[0])
 
 
 _ALL = (

@@ -36,7 +36,7 @@ def series(replay: Replay, plant: Plant, dark: bool = False, height: int = 430) 
     figure.data[-1].showlegend = False
     for trace in _temperatures(replay, plant):
         figure.add_trace(trace, 3, 1)
-    side = {"orientation": "v", "x": 1.01, "xanchor": "left", "yanchor": "top", "tracegroupgap": 0}
+    side = {"orientation": "v", "x": 1.01, "xanchor": "left", "yanchor": "top", "tracegroupgap": 0, "font": {"size": 11}}
     figure.update_layout(
         template=template(dark), height=height, hovermode="x unified", margin={"l": 60, "r": 150, "t": 10, "b": 44},
         legend={**side, "y": 1.0}, legend2={**side, "y": 0.36, "title": {"text": "solid: return, dotted: supply", "font": {"size": 11}}},

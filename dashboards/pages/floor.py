@@ -15,7 +15,7 @@ from dashboards.pages import moment, parts, rack
 from dashboards.pages.overview import tightest
 from dashboards.pages.page import Page, Query, write_query
 from dashboards.session import Session, Solved
-from dashboards.theme import blank
+from dashboards.theme import STRONG, blank
 from topology.errors import RacktwinError
 from twin.headroom.cases import all_cases
 
@@ -30,7 +30,7 @@ def layout(session: Session, query: Query) -> Any:
         id="floor-quantity",
         label="Colour by",
         size="xs",
-        w=210,
+        w=240,
         allowDeselect=False,
         value=show if show in QUANTITIES else "power",
         data=[{"value": q.key, "label": f"{q.label} [{q.unit}]"} for q in QUANTITIES.values()],
@@ -103,9 +103,9 @@ def summary(solved: Solved) -> Any:
     bad = len(solved.violated)
     badges = [
         dmc.Badge(f"{now.count('on')} racks draw", color="gray", variant="default", tt="none"),
-        dmc.Badge(f"{lost} without supply", color="orange" if lost else "gray", variant="filled" if lost else "default", tt="none"),
-        dmc.Badge(f"{hot} not cooled", color="orange" if hot else "gray", variant="filled" if hot else "default", tt="none"),
-        dmc.Badge(f"{bad} limits violated", color="orange" if bad else "gray", variant="filled" if bad else "default", tt="none"),
+        dmc.Badge(f"{lost} without supply", color=STRONG if lost else "gray", variant="filled" if lost else "default", tt="none"),
+        dmc.Badge(f"{hot} not cooled", color=STRONG if hot else "gray", variant="filled" if hot else "default", tt="none"),
+        dmc.Badge(f"{bad} limits violated", color=STRONG if bad else "gray", variant="filled" if bad else "default", tt="none"),
     ]
     text = f"With {', '.join(out)} lost" if out else "Normal operation"
     return dmc.Group([dmc.Text(text, size="sm", fw=600), *badges], gap="xs", mb=4)

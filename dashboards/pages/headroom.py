@@ -176,6 +176,12 @@ def progress(job: Job) -> Any:
 
 def register(app: Dash, session: Session, jobs: Jobs) -> None:
     """Add the callbacks of the page."""
+    _run(app, session, jobs)
+    _show(app, session, jobs)
+
+
+def _run(app: Dash, session: Session, jobs: Jobs) -> None:
+    """Start, watch and stop the work."""
 
     @app.callback(
         Output("headroom-key", "data"),
@@ -215,11 +221,16 @@ def register(app: Dash, session: Session, jobs: Jobs) -> None:
         ended = job.state != "running"
         return progress(job), key if job.state == "done" else None, ended, ended, not ended
 
+
+def _show(app: Dash, session: Session, jobs: Jobs) -> None:
+    """The answer and its export."""
+
     @app.callback(
         Output("headroom-merits", "children"),
         Output("headroom-map", "figure"),
         Output("headroom-binding", "children"),
         Output("headroom-frees", "figure"),
+        Output("headroom-frees", "style"),
         Output("headroom-found", "style"),
         Input("headroom-answer", "data"),
         Input("scheme", "data"),
@@ -228,11 +239,18 @@ def register(app: Dash, session: Session, jobs: Jobs) -> None:
         job = jobs.get(tuple(key)) if key else None
         dark = scheme == "dark"
         if job is None or job.state != "done":
-            return [], blank("", dark), None, blank("", dark), {"display": "none"}
+            return [], blank("", dark), None, blank("", dark), {}, {"display": "none"}
         room: Room = job.result
         binding = parts.grid("headroom-binding-grid", headroom_tables(room, session.site)[2], 240)
         frees = reliefs([r.change for r in room.frees_most], [r.racks for r in room.frees_most], dark)
-        return merits(room), placement(session.plant, room.positions, room.sku, dark), binding, frees, {}
+        return (
+            merits(room),
+            placement(session.plant, room.positions, room.sku, dark),
+            binding,
+            frees,
+            {"height": f"{frees.layout.height}px"},
+            {},
+        )
 
     @app.callback(
         Output("headroom-export-file", "data"),

@@ -115,67 +115,35 @@ def time_of(text: str | None) -> dt.datetime | None:
 
 def controls(prefix: str, moment: Moment, session: Session) -> Any:
     """Load, time or utilisation, and weather; ids are ``<prefix>-mode``, ``-share``, ``-at`` and ``-wet``."""
-    stored = session.store is not None
-    measured = moment.utilisation_pct is None
-    first, last = session.span if stored else (None, None)
+    stored, measured = session.store is not None, moment.utilisation_pct is None
+    choices = [{"value": MEASURED, "label": "Measured"}, {"value": UTILISATION, "label": "Utilisation"}]
     mode = dmc.SegmentedControl(
-        id=f"{prefix}-mode",
-        size="xs",
-        value=MEASURED if measured else UTILISATION,
-        disabled=not stored,
-        data=[{"value": MEASURED, "label": "Measured"}, {"value": UTILISATION, "label": "Utilisation"}],
-    )
-    at = dmc.DateTimePicker(
-        id=f"{prefix}-at",
-        size="xs",
-        w=190,
-        label="Measured at [UTC]",
-        placeholder="latest",
-        clearable=True,
-        valueFormat="YYYY-MM-DD HH:mm",
-        value=moment.at.strftime(_FORMAT) if moment.at else None,
-        disabled=not stored,
-        debounce=300,
-        minDate=first.strftime(_FORMAT) if first else None,
-        maxDate=last.strftime(_FORMAT) if last else None,
+        id=f"{prefix}-mode", size="xs", value=MEASURED if measured else UTILISATION, disabled=not stored, data=choices
     )
     share = dmc.Slider(
-        id=f"{prefix}-share",
-        min=0,
-        max=100,
-        step=1,
-        value=100.0 if measured else moment.utilisation_pct,
-        size="sm",
-        w=200,
-        updatemode="mouseup",
-        marks=[{"value": v, "label": f"{v} %"} for v in (0, 50, 100)],
-        label={"function": "percent"},
-    )
+        id=f"{prefix}-share", min=0, max=100, step=1, value=100.0 if measured else moment.utilisation_pct, size="sm", w=200,
+        updatemode="mouseup", marks=[{"value": v, "label": f"{v} %"} for v in (0, 50, 100)], label={"function": "percent"},
+    )  # fmt: skip
     wet = dmc.NumberInput(
-        id=f"{prefix}-wet",
-        size="xs",
-        w=130,
-        label="Wet bulb [°C]",
-        value=moment.wet_bulb_c,
+        id=f"{prefix}-wet", size="xs", w=130, label="Wet bulb [°C]", value=moment.wet_bulb_c, step=1, min=-40, max=40, debounce=300,
         placeholder=f"{session.site.settings.design_wet_bulb_c:g} (design)",
-        step=1,
-        min=-40,
-        max=40,
-        debounce=300,
-    )
+    )  # fmt: skip
+    under = dmc.Text("Utilisation of every rack", size="xs", fw=500)
     return [
         dmc.Stack([dmc.Text("Load", size="xs", fw=500), mode], gap=2),
-        dmc.Box(at, id=f"{prefix}-at-box", display="block" if measured else "none"),
-        dmc.Stack(
-            [dmc.Text("Utilisation of every rack", size="xs", fw=500), share],
-            gap=6,
-            pb=14,
-            px=4,
-            id=f"{prefix}-share-box",
-            display="none" if measured else "flex",
-        ),
+        dmc.Box(_time_picker(prefix, moment, session), id=f"{prefix}-at-box", display="block" if measured else "none"),
+        dmc.Stack([under, share], gap=6, pb=14, px=4, id=f"{prefix}-share-box", display="none" if measured else "flex"),
         wet,
     ]
+
+
+def _time_picker(prefix: str, moment: Moment, session: Session) -> Any:
+    first, last = session.span if session.store is not None else (None, None)
+    return dmc.DateTimePicker(
+        id=f"{prefix}-at", size="xs", w=190, label="Measured at [UTC]", placeholder="latest", clearable=True, debounce=300,
+        valueFormat="YYYY-MM-DD HH:mm", value=moment.at.strftime(_FORMAT) if moment.at else None, disabled=session.store is None,
+        minDate=first.strftime(_FORMAT) if first else None, maxDate=last.strftime(_FORMAT) if last else None,
+    )  # fmt: skip
 
 
 def told(solved: Solved) -> str:

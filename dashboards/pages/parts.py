@@ -87,12 +87,12 @@ def _column(name: str, head: str, kind: str, first: bool) -> dict[str, Any]:
         found |= {
             "type": "rightAligned",
             "filter": "agNumberColumnFilter",
-            "minWidth": 70,
-            "flex": 1,
+            "minWidth": 62,
+            "flex": 0.8,
             "valueFormatter": {"function": _NUMBER.format(digits=1 if kind == "number" else 0)},
         }
     else:
-        found |= {"filter": "agTextColumnFilter", "minWidth": 118 if first else 84, "flex": 2.4 if first else 1.4}
+        found |= {"filter": "agTextColumnFilter", "minWidth": 118 if first else 84, "flex": 2.0 if first else 1.6}
     if name == "unit":
         found |= {"flex": 0, "width": 58, "minWidth": 52}
     if name == "margin_pct":

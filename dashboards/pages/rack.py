@@ -14,6 +14,7 @@ from dashboards.figures.quantities import QUANTITIES, status, worst_limits
 from dashboards.pages import parts
 from dashboards.readable import percent, text
 from dashboards.session import Solved
+from dashboards.theme import STRONG
 from topology.plant import Plant
 
 
@@ -45,9 +46,7 @@ def panel(solved: Solved, name: str) -> Any:
     state = status(solved)[r]
     rack, sku = solved.plant.site.racks[name], solved.plant.racks.skus[solved.plant.racks.sku[r]]
     bad = state in ("no supply", "not cooled")
-    badge = dmc.Badge(
-        rack.state if not bad else state, color="orange" if bad else "gray", variant="filled" if bad else "default", tt="none"
-    )
+    badge = dmc.Badge(rack.state if not bad else state, color=STRONG if bad else "gray", variant="filled" if bad else "default", tt="none")
     return dmc.Stack(
         [
             dmc.Group([dmc.Title(name, order=2, size="sm"), badge], justify="space-between"),
