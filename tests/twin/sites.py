@@ -37,8 +37,13 @@ def small_site(racks: int = 5, sku: str = "gb300-nvl72", chiller: bool = True, c
         racks=by_id(*(Rack(id=f"r{k}", position=f"p{k}", sku=sku) for k in range(1, racks + 1))),
         power=by_id(*power),
         power_links=tuple(links),
-        loops=by_id(Loop(id="tcs-1", kind="tcs", coolant="pg25", supply_c=32.0, dp_pa=150e3), Loop(id="fws-1", kind="fws", coolant="water", supply_c=24.0)),
-        cdus=by_id(*(Cdu(id=f"cdu-{k}", model="row-cdu-1000", loop="tcs-1", fws="fws-1", hall="hall-1", **feeds) for k in range(1, cdus + 1))),
+        loops=by_id(
+            Loop(id="tcs-1", kind="tcs", coolant="pg25", supply_c=32.0, dp_pa=150e3),
+            Loop(id="fws-1", kind="fws", coolant="water", supply_c=24.0),
+        ),
+        cdus=by_id(
+            *(Cdu(id=f"cdu-{k}", model="row-cdu-1000", loop="tcs-1", fws="fws-1", hall="hall-1", **feeds) for k in range(1, cdus + 1))
+        ),
         manifolds=by_id(Manifold(id="manifold-1", loop="tcs-1", diameter_m=0.15)),
         pumps=by_id(*(Pump(id=f"fws-pump-{k}", model="fws-pump", host="fws-1", **feeds) for k in (1, 2))),
         air_units=by_id(*(AirUnit(id=f"fan-wall-{k}", model="fan-wall-400", hall="hall-1", fws="fws-1", **feeds) for k in (1, 2))),
