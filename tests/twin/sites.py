@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from topology.catalog import load_catalog
 from topology.kinds import AirUnit, Cdu, Chiller, Hall, Loop, Manifold, Position, PowerElement, PowerLink, Pump, Rack, Row, Settings, Tower
+from topology.models import Catalog
 from topology.site import Site
+
+
+@cache
+def catalog() -> Catalog:
+    """The built-in catalog, read once (it is frozen)."""
+    return load_catalog()
 
 
 def by_id(*elements: object) -> dict[str, object]:
@@ -30,7 +39,7 @@ def small_site(racks: int = 5, sku: str = "gb300-nvl72", chiller: bool = True, c
     feeds = {"feed_a": "mech-a", "feed_b": "mech-b"}
     return Site(
         settings=Settings(name="small"),
-        catalog=load_catalog(),
+        catalog=catalog(),
         halls=by_id(Hall(id="hall-1")),
         rows=by_id(Row(id="row-1", hall="hall-1")),
         positions=by_id(*places),

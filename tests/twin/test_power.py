@@ -10,7 +10,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from topology.catalog import load_catalog
+from tests.twin.sites import catalog
 from topology.kinds import Hall, Loop, Position, PowerElement, PowerLink, Pump, Rack, Row, Settings
 from topology.plant import Plant, plant
 from topology.site import Site
@@ -27,7 +27,7 @@ def chain(
     """A plant of nothing but power: elements (id -> kind and own figures), links, and racks by their two cords."""
     site = Site(
         settings=Settings(name="chain"),
-        catalog=load_catalog(),
+        catalog=catalog(),
         halls={"h": Hall(id="h")},
         rows={"row": Row(id="row", hall="h")},
         positions={f"p{k}": Position(id=f"p{k}", row="row", place=k + 1, feed_a=a, feed_b=b) for k, (a, b) in enumerate(cords)},
