@@ -47,6 +47,7 @@ def make_app(session: Session, loopback_only: bool = True) -> Dash:
         assets_folder=str(Path(__file__).parent / "assets"),
         serve_locally=True,
     )
+    app.index_string = app.index_string.replace("<html>", '<html lang="en">')
     jobs = Jobs()
     session.solve(1.0)
     app.layout = _shell(session)

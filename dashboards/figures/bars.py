@@ -34,7 +34,7 @@ def reliefs(changes: Sequence[str], racks: Sequence[int], dark: bool = False) ->
     """Further racks that would fit with a change.
 
     Args:
-        changes: what is changed, best first.
+        changes: what is changed.
         racks: further racks.
         dark: whether the page is dark.
     """

@@ -28,76 +28,48 @@ CHANCES = (50, 80, 90, 95, 99)
 
 def layout(session: Session, query: Query) -> Any:
     """The page for a query: ``sku``, ``by``, ``p`` in per cent; with ``sku`` it starts at once."""
-    names = session.site.catalog.names("sku")
     sku, by, chance = _asked(session, query)
-    right = parts.export_button("headroom-export")
+    asked = "sku" in query
+    note = dmc.Text("how many more racks fit, under every single failure", size="sm", c="dimmed")
     return dmc.Stack(
         [
             dcc.Store(id="headroom-query"),
-            dcc.Store(id="headroom-key", data=[sku, by, chance] if query.get("sku") in names else None),
+            dcc.Store(id="headroom-key", data=[sku, by, chance] if asked else None),
             dcc.Store(id="headroom-answer"),
-            dcc.Interval(id="headroom-poll", interval=POLL_MS, disabled=query.get("sku") not in names),
-            dmc.Group(
-                [
-                    dmc.Title("Headroom", order=1, size="h3"),
-                    dmc.Text("how many more racks fit, under every single failure", size="sm", c="dimmed"),
-                ],
-                align="baseline",
-            ),
-            html.Div(
-                [
-                    dmc.Select(
-                        id="headroom-sku",
-                        label="Rack SKU",
-                        size="xs",
-                        w=330,
-                        searchable=True,
-                        allowDeselect=False,
-                        value=sku,
-                        data=[{"value": n, "label": _title(session, n)} for n in names],
-                    ),
-                    dmc.DatePickerInput(id="headroom-by", label="Live by", size="xs", w=140, value=by, valueFormat="YYYY-MM-DD"),
-                    dmc.Stack(
-                        [
-                            dmc.Text("Probability that every limit holds", size="xs", fw=500),
-                            dmc.SegmentedControl(
-                                id="headroom-chance",
-                                size="xs",
-                                value=f"{chance:g}",
-                                data=[{"value": f"{c:g}", "label": f"{c:g} %"} for c in sorted({*CHANCES, chance})],
-                            ),
-                        ],
-                        gap=2,
-                    ),
-                    dmc.Button("Work it out", id="headroom-go", size="xs"),
-                    dmc.Button("Stop", id="headroom-stop", size="xs", variant="default", disabled=True),
-                ],
-                className="bar",
-            ),
+            dcc.Interval(id="headroom-poll", interval=POLL_MS, disabled=not asked),
+            dmc.Group([dmc.Title("Headroom", order=1, size="h3"), note], align="baseline"),
+            html.Div(_controls(session, sku, by, chance), className="bar"),
             html.Div(id="headroom-progress"),
             html.Div(id="headroom-merits", className="merits"),
-            html.Div(
-                [
-                    parts.card(
-                        "Where they go, in this order",
-                        parts.graph("headroom-map", plan(session.site).height_px, "positions of the new racks"),
-                        right=right,
-                    ),
-                    dmc.Stack(
-                        [
-                            parts.card("What stops the next rack", html.Div(id="headroom-binding")),
-                            parts.card("What frees most", parts.graph("headroom-frees", 0, "changes and the racks that they free")),
-                        ],
-                        gap="sm",
-                    ),
-                ],
-                className="head-split",
-                id="headroom-found",
-                style={"display": "none"},
-            ),
+            html.Div(_found(session), className="head-split", id="headroom-found", style={"display": "none"}),
         ],
         gap="sm",
     )
+
+
+def _controls(session: Session, sku: str, by: str, chance: float) -> list[Any]:
+    choices = [{"value": n, "label": _title(session, n)} for n in session.site.catalog.names("sku")]
+    chances = [{"value": f"{c:g}", "label": f"{c:g} %"} for c in sorted({*CHANCES, chance})]
+    asked = dmc.SegmentedControl(id="headroom-chance", size="xs", value=f"{chance:g}", data=chances)
+    return [
+        dmc.Select(id="headroom-sku", label="Rack SKU", size="xs", w=330, searchable=True, allowDeselect=False, value=sku, data=choices),
+        dmc.DatePickerInput(id="headroom-by", label="Live by", size="xs", w=140, value=by, valueFormat="YYYY-MM-DD"),
+        dmc.Stack([dmc.Text("Probability that every limit holds", size="xs", fw=500), asked], gap=2),
+        dmc.Button("Work it out", id="headroom-go", size="xs"),
+        dmc.Button("Stop", id="headroom-stop", size="xs", variant="default", disabled=True),
+    ]
+
+
+def _found(session: Session) -> list[Any]:
+    where = parts.graph("headroom-map", plan(session.site).height_px, "positions of the new racks")
+    why = [
+        parts.card("What stops the next rack", html.Div(id="headroom-binding")),
+        parts.card("What frees most", parts.graph("headroom-frees", 0, "changes and the racks that they free")),
+    ]
+    return [
+        parts.card("Where they go, in this order", where, right=parts.export_button("headroom-export")),
+        dmc.Stack(why, gap="sm"),
+    ]
 
 
 def _asked(session: Session, query: Query) -> tuple[str, str, float]:

@@ -123,6 +123,7 @@ def controls(prefix: str, moment: Moment, session: Session) -> Any:
     share = dmc.Slider(
         id=f"{prefix}-share", min=0, max=100, step=1, value=100.0 if measured else moment.utilisation_pct, size="sm", w=200,
         updatemode="mouseup", marks=[{"value": v, "label": f"{v} %"} for v in (0, 50, 100)], label={"function": "percent"},
+        thumbLabel="Utilisation of every rack [%]",
     )  # fmt: skip
     wet = dmc.NumberInput(
         id=f"{prefix}-wet", size="xs", w=130, label="Wet bulb [°C]", value=moment.wet_bulb_c, step=1, min=-40, max=40, debounce=300,

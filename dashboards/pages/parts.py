@@ -93,6 +93,8 @@ def _column(name: str, head: str, kind: str, first: bool) -> dict[str, Any]:
         }
     else:
         found |= {"filter": "agTextColumnFilter", "minWidth": 118 if first else 84, "flex": 2.0 if first else 1.6}
+    if name in ("kind", "limit"):
+        found |= {"flex": 1.0, "minWidth": 78} if name == "kind" else {"flex": 2.0, "minWidth": 112}
     if name == "unit":
         found |= {"flex": 0, "width": 58, "minWidth": 52}
     if name == "margin_pct":

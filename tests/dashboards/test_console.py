@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from openpyxl import load_workbook
 from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
 from waitress import create_server
@@ -200,6 +201,24 @@ def test_headroom_runs_from_its_address_and_exports(bare: Served, watch: Watch, 
     given.value.save_as(tmp_path / "room.xlsx")
     assert load_workbook(tmp_path / "room.xlsx").sheetnames[0] == "summary"
     assert watch.faults == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_pages_can_be_read_by_everyone(served: Served, browser: Browser, scheme: str) -> None:
+    context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme=scheme, bypass_csp=True)  # type: ignore[arg-type]
+    page = context.new_page()
+    found = []
+    for path in ("/", "/floor?u=100&rack=r1&out=busway-a,busway-b", "/cases"):
+        page.goto(served.url + path)
+        page.wait_for_selector(READY[path.partition("?")[0]] if "out" not in path else "text=5 without supply")
+        page.wait_for_selector(f"html[data-mantine-color-scheme={scheme}]")
+        page.wait_for_load_state("networkidle")
+        for v in Axe().run(page).response["violations"]:
+            if v["impact"] in ("serious", "critical"):
+                found.append(f"{path} {v['id']}: {v['nodes'][0]['html'][:120]}")
+    context.close()
+    assert "\n".join(found) == ""
 
 
 @pytest.mark.browser
