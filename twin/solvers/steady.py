@@ -103,10 +103,8 @@ def _with_pumps(plant: Plant, flow: FlowState, heat: HeatState) -> FlowState:
 def _ledger(plant: Plant, loads: Loads, power: PowerState, heat: HeatState, stranded: Floats, vented: Floats) -> Ledger:
     site, it, racks = power.source_w, loads.it_w.sum(axis=1), loads.rack_w.sum(axis=1)
     chain, cooling = power.loss_w.sum(axis=1), heat.gear_w.sum(axis=1)
-    tower = plant.towers.gear
-    tower_own = heat.gear_w[:, tower].sum(axis=1)
-    in_cdus = plant.cdus.gear
-    inside = np.unique(np.concatenate([in_cdus, plant.pumps.gear[plant.pumps.cdu >= 0]]))
+    tower_own = _gear_sum(heat, plant.towers.gear)
+    inside = np.unique(np.concatenate([plant.cdus.gear, plant.pumps.gear[plant.pumps.cdu >= 0]]))
     rejected = heat.tower_w.sum(axis=1)
     ambient = chain + tower_own + vented
     scale = np.maximum(site, 1.0)
@@ -118,4 +116,10 @@ def _ledger(plant: Plant, loads: Loads, power: PowerState, heat: HeatState, stra
             f"energy of scenario {worst} does not close: electric {electric[worst]:.1e}, heat {thermal[worst]:.1e} of site power",
             scenario=worst, residual=float(max(electric[worst], thermal[worst])),
         )  # fmt: skip
-    return Ledger(site, it, racks - it, chain, cooling, heat.gear_w[:, inside].sum(axis=1), rejected, ambient, stranded, electric, thermal)
+    return Ledger(site, it, racks - it, chain, cooling, _gear_sum(heat, inside), rejected, ambient, stranded, electric, thermal)
+
+
+def _gear_sum(heat: HeatState, gear: Ints) -> Floats:
+    """(S,) power of some gear, added up in the same order whatever the number of scenarios (picked columns lie across memory)."""
+    total: Floats = np.ascontiguousarray(heat.gear_w[:, gear]).sum(axis=1)
+    return total
