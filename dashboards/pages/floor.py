@@ -49,7 +49,7 @@ def layout(session: Session, query: Query) -> Any:
         limit=400,
         nothingFoundMessage="no such element",
     )
-    table = Table("margins", "", margin_table(start.solve(session)).fields, ())
+    table = Table("margins", "", margin_table(session.solve(1.0)).fields, ())
     return dmc.Stack(
         [
             dcc.Store(id="floor-query"),

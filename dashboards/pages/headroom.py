@@ -129,6 +129,8 @@ def merits(room: Room) -> list[Any]:
 
 def progress(job: Job) -> Any:
     """How far a job is, or why there is no answer."""
+    if job.state == "running" and job.stop.is_set():
+        return dmc.Text("Stopping at the end of this step ...", size="xs", c="dimmed")
     if job.state == "running":
         share = 100.0 * job.done / job.total if job.total else 0.0
         note = (

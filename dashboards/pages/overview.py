@@ -35,7 +35,7 @@ def layout(session: Session, query: Query) -> Any:
         value="all" if query.get("all") else "kinds",
         data=[{"value": "kinds", "label": "Tightest of each kind"}, {"value": "all", "label": "Every limit"}],
     )
-    empty = Table("margins", "", margin_table(start.solve(session)).fields, ())
+    empty = Table("margins", "", margin_table(session.solve(1.0)).fields, ())
     right = dmc.Group([every, parts.export_button("overview-export")], gap="xs", wrap="nowrap")
     return dmc.Stack(
         [

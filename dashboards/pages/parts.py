@@ -87,16 +87,16 @@ def _column(name: str, head: str, kind: str, first: bool) -> dict[str, Any]:
         found |= {
             "type": "rightAligned",
             "filter": "agNumberColumnFilter",
-            "minWidth": 62,
+            "minWidth": 72,
             "flex": 0.8,
             "valueFormatter": {"function": _NUMBER.format(digits=1 if kind == "number" else 0)},
         }
     else:
-        found |= {"filter": "agTextColumnFilter", "minWidth": 118 if first else 84, "flex": 2.0 if first else 1.6}
+        found |= {"filter": "agTextColumnFilter", "minWidth": 118 if first else 84, "flex": 1.6}
     if name in ("kind", "limit"):
-        found |= {"flex": 1.0, "minWidth": 78} if name == "kind" else {"flex": 2.0, "minWidth": 112}
+        found |= {"flex": 1.0, "minWidth": 98} if name == "kind" else {"flex": 2.0, "minWidth": 124}
     if name == "unit":
-        found |= {"flex": 0, "width": 58, "minWidth": 52}
+        found |= {"flex": 0, "width": 52, "minWidth": 48}
     if name == "margin_pct":
         found |= {"cellClassRules": {"violated": "params.value != null && params.value < 0"}}
     return found
