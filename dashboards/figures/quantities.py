@@ -107,7 +107,7 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType({q.key: q for q in _ALL})
 
 def status(solved: Solved) -> tuple[str, ...]:
     """What each rack is at (R): ``on``, ``off``, ``no supply`` (its feeds are lost) or ``not cooled``."""
-    racks, state = solved.plant.racks, solved.state
+    racks, state, on = solved.plant.racks, solved.state, drawing(solved)
     lost = racks.drawing & ~state.power.powered[0]
-    hot = drawing(solved) & ~state.heat.cooled[0]
-    return tuple("no supply" if lost[r] else "not cooled" if hot[r] else "on" if drawing(solved)[r] else "off" for r in range(racks.n))
+    hot = on & ~state.heat.cooled[0]
+    return tuple("no supply" if lost[r] else "not cooled" if hot[r] else "on" if on[r] else "off" for r in range(racks.n))
