@@ -101,6 +101,7 @@ def floor(
     racks = [c for c in where.cells if c.rack]
     of = {c.rack: number[c.rack] for c in racks}
     shown = [c for c in racks if status[of[c.rack]] in ("on", "off") and np.isfinite(values[of[c.rack]])]
+    coloured = {c.rack for c in shown}
     figure = _empty(where, dark)
     figure.add_trace(_free(where, dark))
     low, high = quantity.span or _span(values)
@@ -119,7 +120,9 @@ def floor(
         figure.data[-1].insidetextfont = {"size": 12, "color": [_readable(v, quantity, low, high) for v in numbers]}
     for name, marker, label in _SPECIAL:
         part = [
-            c for c in racks if c not in shown and (status[of[c.rack]] == name or (name == "off" and status[of[c.rack]] in ("on", "off")))
+            c
+            for c in racks
+            if c.rack not in coloured and (status[of[c.rack]] == name or (name == "off" and status[of[c.rack]] in ("on", "off")))
         ]
         if part:
             text = [
