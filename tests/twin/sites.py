@@ -21,8 +21,11 @@ def by_id(*elements: object) -> dict[str, object]:
     return {e.id: e for e in elements}  # type: ignore[attr-defined]
 
 
-def small_site(racks: int = 5, sku: str = "gb300-nvl72", chiller: bool = True, cdus: int = 2) -> Site:
-    """One row, 2N feeds with UPS, two CDUs on one loop, a fan wall pair, two towers and two facility pumps."""
+def small_site(racks: int = 5, sku: str = "gb300-nvl72", chiller: bool = True, cdus: int = 2, places: int | None = None) -> Site:
+    """One row, 2N feeds with UPS, two CDUs on one loop, a fan wall pair, two towers and two facility pumps.
+
+    Three places stay free where ``places`` is not given.
+    """
     power, links = [], []
     for side in "ab":
         power += [
@@ -34,7 +37,8 @@ def small_site(racks: int = 5, sku: str = "gb300-nvl72", chiller: bool = True, c
         for parent, child in (("utility", "ups"), ("ups", "busway"), ("utility", "mech")):
             links.append(PowerLink(parent=f"{parent}-{side}", child=f"{child}-{side}"))
     places = [
-        Position(id=f"p{k}", row="row-1", place=k, feed_a="busway-a", feed_b="busway-b", manifold="manifold-1") for k in range(1, racks + 4)
+        Position(id=f"p{k}", row="row-1", place=k, feed_a="busway-a", feed_b="busway-b", manifold="manifold-1")
+        for k in range(1, (places or racks + 3) + 1)
     ]
     feeds = {"feed_a": "mech-a", "feed_b": "mech-b"}
     return Site(
