@@ -211,7 +211,7 @@ def replayed(result: Replay, racks: Sequence[str], wall_s: float) -> dict[str, A
 def headroom(room: Room) -> dict[str, Any]:
     """Answer of a headroom question: how many racks, where, what binds, what frees most."""
     answer = {
-        "sku": room.sku, "racks": room.racks, "by": room.by, "probability": room.probability, "reached_probability": room.reached,
+        "sku": room.sku, "racks": room.racks, "by": room.by, "probability": room.probability, "reached_probability": room.reached_frac,
         "basis": room.basis, "note": room.note, "positions": room.positions,
         "binding": [{"element": b.element, "limit": b.limit, "case": b.case, "share_frac": b.share_frac} for b in room.binding],
         "frees_most": [{"change": r.change, "racks": r.racks} for r in room.frees_most],

@@ -40,7 +40,7 @@ def _summary(room: Room) -> Table:
         Field("cases", "cases checked", "", "integer"), Field("scenarios", "demand scenarios", "", "integer"),
         Field("seed", "seed", "", "integer"),
     )  # fmt: skip
-    row = (room.sku, room.racks, room.by, 100.0 * room.probability, 100.0 * room.reached, room.free, room.basis, room.note, room.cases,
+    row = (room.sku, room.racks, room.by, 100.0 * room.probability, 100.0 * room.reached_frac, room.free, room.basis, room.note, room.cases,
            room.scenarios, room.seed)  # fmt: skip
     return Table("summary", "How many more racks fit", fields, (row,), record=True)
 

@@ -110,7 +110,7 @@ def merits(room: Room) -> list[Any]:
         ),
         parts.merit(
             "Probability",
-            f"{100 * room.reached:.0f}",
+            f"{100 * room.reached_frac:.0f}",
             "%",
             f"asked for {100 * room.probability:g} %; scenarios of demand: {room.scenarios}, cases: {room.cases}",
         ),

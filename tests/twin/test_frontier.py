@@ -188,4 +188,4 @@ def test_headroom_answers_on_that_day(built: Plant, day: tuple[IngestReport, Sto
     assert "tails are not estimated" in answer.note
     assert 0 <= answer.racks <= answer.free
     assert answer.binding
-    assert answer.racks == 0 or answer.reached >= 0.95
+    assert answer.racks == 0 or answer.reached_frac >= 0.95

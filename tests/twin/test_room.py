@@ -51,7 +51,7 @@ def test_amperes_of_a_busway_say_how_many(standing: int) -> None:
     assert answer.racks == fits - standing
     assert {b.element for b in answer.binding} == {"busway-a", "busway-b"}
     assert {(b.limit, b.case) for b in answer.binding if b.element == "busway-a"} == {("current", "busway-b")}
-    assert (answer.basis, answer.scenarios, answer.reached) == ("nameplate", 1, 1.0)
+    assert (answer.basis, answer.scenarios, answer.reached_frac) == ("nameplate", 1, 1.0)
 
 
 def test_what_was_found_passes_every_case_and_any_further_rack_fails() -> None:
@@ -121,7 +121,7 @@ def test_no_rack_fits_on_a_site_that_fails_already() -> None:
     site = small_site(racks=5)
     assert violated(site) > 0
     answer = room(site, SKU, BY)
-    assert (answer.racks, answer.positions, answer.reached) == (0, (), 0.0)
+    assert (answer.racks, answer.positions, answer.reached_frac) == (0, (), 0.0)
     assert first(answer) == ("busway-a", "current")
 
 
@@ -185,7 +185,7 @@ def test_measured_load_leaves_more_room_and_the_same_seed_the_same_answer() -> N
     assert one == two
     assert one.basis == "measured"
     assert one.racks > room(site, SKU, BY).racks
-    assert one.reached >= 0.95
+    assert one.reached_frac >= 0.95
 
 
 def test_more_certainty_never_fits_more() -> None:

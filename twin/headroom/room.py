@@ -65,7 +65,7 @@ class Room:
         racks: how many more fit with the probability asked for.
         by: date.
         probability: asked for.
-        reached: share of scenarios in which that many fit.
+        reached_frac: share of scenarios in which that many fit.
         basis: ``measured`` or ``nameplate``.
         note: what was assumed about demand.
         positions: where they go, in order.
@@ -81,7 +81,7 @@ class Room:
     racks: int
     by: dt.date
     probability: float
-    reached: float
+    reached_frac: float
     basis: str
     note: str
     positions: tuple[str, ...]
@@ -209,7 +209,7 @@ def room(
     placed, reached = _verified(check, peaks, ranked, probability, start, progress)
     blocks = _blocks(peaks, placed, ranked) or _blocks(check, placed, ranked)
     return Room(
-        sku=sku, racks=len(placed), by=by, probability=probability, reached=reached, basis=demand.basis, note=demand.note,
+        sku=sku, racks=len(placed), by=by, probability=probability, reached_frac=reached, basis=demand.basis, note=demand.note,
         positions=tuple(full.racks[where.racks.ids[r]].position for r in placed), free=int(mine.size), binding=_binding(blocks),
         frees_most=_reliefs(peaks, ranked, start, probability, blocks), cases=len(cases), scenarios=demand.count, seed=seed,
     )  # fmt: skip
