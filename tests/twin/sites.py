@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 from topology.catalog import load_catalog
 from topology.kinds import AirUnit, Cdu, Chiller, Hall, Loop, Manifold, Position, PowerElement, PowerLink, Pump, Rack, Row, Settings, Tower
@@ -16,9 +17,9 @@ def catalog() -> Catalog:
     return load_catalog()
 
 
-def by_id(*elements: object) -> dict[str, object]:
+def by_id(*elements: Any) -> dict[str, Any]:
     """Elements in a dict by id."""
-    return {e.id: e for e in elements}  # type: ignore[attr-defined]
+    return {e.id: e for e in elements}
 
 
 def small_site(racks: int = 5, sku: str = "gb300-nvl72", chiller: bool = True, cdus: int = 2, places: int | None = None) -> Site:
@@ -36,7 +37,7 @@ def small_site(racks: int = 5, sku: str = "gb300-nvl72", chiller: bool = True, c
         ]
         for parent, child in (("utility", "ups"), ("ups", "busway"), ("utility", "mech")):
             links.append(PowerLink(parent=f"{parent}-{side}", child=f"{child}-{side}"))
-    places = [
+    positions = [
         Position(id=f"p{k}", row="row-1", place=k, feed_a="busway-a", feed_b="busway-b", manifold="manifold-1")
         for k in range(1, (places or racks + 3) + 1)
     ]
@@ -46,7 +47,7 @@ def small_site(racks: int = 5, sku: str = "gb300-nvl72", chiller: bool = True, c
         catalog=catalog(),
         halls=by_id(Hall(id="hall-1")),
         rows=by_id(Row(id="row-1", hall="hall-1")),
-        positions=by_id(*places),
+        positions=by_id(*positions),
         racks=by_id(*(Rack(id=f"r{k}", position=f"p{k}", sku=sku) for k in range(1, racks + 1))),
         power=by_id(*power),
         power_links=tuple(links),
@@ -62,4 +63,4 @@ def small_site(racks: int = 5, sku: str = "gb300-nvl72", chiller: bool = True, c
         air_units=by_id(*(AirUnit(id=f"fan-wall-{k}", model="fan-wall-400", hall="hall-1", fws="fws-1", **feeds) for k in (1, 2))),
         towers=by_id(*(Tower(id=f"tower-{k}", model="tower-2500", fws="fws-1", **feeds) for k in (1, 2))),
         chillers=by_id(Chiller(id="chiller-1", model="carrier-19xr-742", fws="fws-1", **feeds)) if chiller else {},
-    )  # type: ignore[arg-type]
+    )

@@ -26,7 +26,9 @@ def declared(site: Site, scheme: str, *members: str) -> Site:
 
 
 def two_loads(p: Plant) -> np.ndarray:
-    return p.racks.budget_w * np.array([[0.4], [1.0]])
+    """(2, R) a part of allocated power and all of it."""
+    loads: np.ndarray = p.racks.budget_w * np.array([[0.4], [1.0]])
+    return loads
 
 
 def test_normal_every_element_and_every_common_cause() -> None:

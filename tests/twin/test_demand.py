@@ -31,7 +31,8 @@ def measured(p: Plant, days: int = 28, seed: int = 5) -> Floats:
     rng = np.random.default_rng(seed)
     hour = np.arange(days * 24)
     shape = 70e3 + 20e3 * np.sin(2.0 * np.pi * hour / 24.0) + 5e3 * np.repeat(rng.normal(0.0, 1.0, days), 24)
-    return shape[:, None] + rng.normal(0.0, 2e3, (hour.size, p.racks.n))
+    noisy: Floats = shape[:, None] + rng.normal(0.0, 2e3, (hour.size, p.racks.n))
+    return noisy
 
 
 def everything(p: Plant) -> NDArray[np.bool_]:

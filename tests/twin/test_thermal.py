@@ -57,7 +57,7 @@ def reach_w_k(p: Plant, hot_kg_s: float, cold_kg_s: float) -> float:
     x = p.cdus
     ua = 2.0 * x.ua_w_k[0] / ((x.hot_kg_s[0] / hot_kg_s) ** x.hot_exponent[0] + (x.cold_kg_s[0] / cold_kg_s) ** x.cold_exponent[0])
     hot, cold = hot_kg_s * x.hot_cp_j_kg_k[0], cold_kg_s * x.cold_cp_j_kg_k[0]
-    return effectiveness(ua / min(hot, cold), min(hot, cold) / max(hot, cold)) * min(hot, cold)
+    return float(effectiveness(ua / min(hot, cold), min(hot, cold) / max(hot, cold)) * min(hot, cold))
 
 
 RATINGS = [
