@@ -44,7 +44,7 @@ def col(
     doc: str,
     *,
     unit: str = "",
-    type: str = "",  # noqa: A002  the word people use
+    type: str = "",
     refs: tuple[str, ...] = (),
     choices: tuple[str, ...] = (),
     default: Any = MISSING,
