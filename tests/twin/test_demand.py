@@ -110,6 +110,25 @@ def test_under_two_weeks_tails_are_not_estimated_and_that_is_said(days: int) -> 
     assert demand.rack_w == pytest.approx(np.broadcast_to(w.max(axis=0), (20, 4)))
 
 
+def test_a_long_gap_is_no_history() -> None:
+    """Readings on the first and the last three days of four weeks are six days, however far apart they are."""
+    p = plant(still(small_site(racks=4)))
+    w = measured(p)
+    w[3 * 24 : 25 * 24] = np.nan
+    assert history(w).measured_days.tolist() == [0, 1, 2, 25, 26, 27]
+    assert "only 6 days" in drawn(p, w).note
+
+
+def test_days_without_readings_are_not_drawn() -> None:
+    p = plant(still(small_site(racks=4)))
+    w = np.minimum(measured(p), p.racks.budget_w)
+    w[10 * 24 : 14 * 24] = np.nan
+    demand = drawn(p, w, scenarios=40)
+    assert "24 days" in demand.note
+    rows = {tuple(r) for r in w[np.isfinite(w).all(axis=1)]}
+    assert all(tuple(c) in rows for c, s in zip(demand.rack_w, demand.scenario, strict=True) if s)
+
+
 def test_two_weeks_are_enough() -> None:
     p = plant(small_site(racks=4))
     assert "tails" not in drawn(p, measured(p, 14)).note

@@ -43,9 +43,17 @@ class History:
     step_s: float
 
     @property
+    def measured_days(self) -> Ints:
+        """(D,) whole days, counted from the first step, in at least half of whose steps some rack was measured."""
+        per_day = max(1, int(86400 // self.step_s))
+        some: Bools = np.asarray(np.isfinite(self.rack_w).any(axis=1))
+        some = some[: some.size // per_day * per_day].reshape(-1, per_day)
+        return np.flatnonzero(some.mean(axis=1) >= 0.5).astype(np.int64)
+
+    @property
     def days(self) -> int:
-        """Whole days covered."""
-        return int(self.time.size * self.step_s // 86400)
+        """Whole days with measurements; a gap of a week is not a week of history."""
+        return int(self.measured_days.size)
 
 
 @dataclass(frozen=True)
@@ -195,7 +203,7 @@ def _moments(sums: Floats, history: History, rng: np.random.Generator) -> Ints:
     Groups come from the site downward: a moment that already shows a group within :data:`PEAK_WITHIN` of its peak serves it too.
     """
     per_day = max(1, int(86400 // history.step_s))
-    days = rng.integers(0, history.days, BLOCK_DAYS)
+    days = history.measured_days[rng.integers(0, history.days, BLOCK_DAYS)]
     steps = (days[:, None] * per_day + np.arange(per_day)).ravel()
     block = sums[steps]
     top, at = block.max(axis=0), block.argmax(axis=0)
