@@ -119,11 +119,8 @@ def power_axis(site: Site) -> PowerAxis:
     elements = tuple(site.power.values())
     ids = tuple(e.id for e in elements)
     number = lookup(ids)
-    empty: dict[str, list[int]] = {i: [] for i in ids}
-    normal = {i: list(v) for i, v in empty.items()}
-    transfer = {i: list(v) for i, v in empty.items()}
-    for link in site.power_links:
-        (normal if link.role == "normal" else transfer)[link.child].append(number(link.parent))
+    links = _ints([(number(k.parent), number(k.child), k.role == "normal") for k in site.power_links]).reshape(-1, 3)
+    normal = links[:, 2] == 1
     models = [site.model("power_model", e.model, PowerModel) if e.model else None for e in elements]
 
     def pick(name: str, default: float) -> Floats:
@@ -135,8 +132,8 @@ def power_axis(site: Site) -> PowerAxis:
 
     derate = pick("derate_frac", 1.0)
     return _freeze(PowerAxis(
-        ids=ids, kind=tuple(e.kind for e in elements), order=_ints(_order(ids, normal, transfer)),
-        parents=_padded([normal[i] for i in ids]), transfer=_padded([transfer[i] for i in ids]),
+        ids=ids, kind=tuple(e.kind for e in elements), order=_order(ids, links),
+        parents=_parents(links[normal], len(ids)), transfer=_parents(links[~normal], len(ids)),
         source=np.asarray([e.kind in ("utility", "generator") for e in elements], dtype=bool),
         rating_w=pick("rating_w", math.inf) * derate, rating_va=pick("rating_va", math.inf) * derate,
         rating_a=pick("rating_a", math.inf) * derate, voltage_v=pick("voltage_v", 0.0),
@@ -145,20 +142,28 @@ def power_axis(site: Site) -> PowerAxis:
     ))  # fmt: skip
 
 
-def _order(ids: Sequence[str], normal: Mapping[str, list[int]], transfer: Mapping[str, list[int]]) -> list[int]:
-    graph: nx.DiGraph[int] = nx.DiGraph()
-    graph.add_nodes_from(range(len(ids)))
-    graph.add_edges_from((p, k) for k, i in enumerate(ids) for p in (*normal[i], *transfer[i]))
-    try:
-        return list(nx.topological_sort(graph))
-    except nx.NetworkXUnfeasible:
-        loop = [ids[a] for a, _ in nx.find_cycle(graph)]
-        raise SiteError(f"the power chain is circular: {' -> '.join([*loop, loop[0]])}; remove one of these links") from None
+def _order(ids: Sequence[str], links: Ints) -> Ints:
+    """Parents before children: elements by their longest way from a source, which a chain reaches in as many rounds as it is deep."""
+    depth = np.zeros(len(ids), np.int64)
+    for _ in range(len(ids) + 1):
+        deeper = depth.copy()
+        np.maximum.at(deeper, links[:, 1], depth[links[:, 0]] + 1)
+        if np.array_equal(deeper, depth):
+            order: Ints = np.argsort(depth, kind="stable").astype(np.int64)
+            return order
+        depth = deeper
+    loop = [ids[a] for a, _ in nx.find_cycle(nx.DiGraph(links[:, :2].tolist()))]
+    raise SiteError(f"the power chain is circular: {' -> '.join([*loop, loop[0]])}; remove one of these links")
 
 
-def _padded(lists: Sequence[Sequence[int]]) -> Ints:
-    width = max((len(x) for x in lists), default=0) or 1
-    return _ints([[*x, *([-1] * (width - len(x)))] for x in lists]).reshape(len(lists), width)
+def _parents(links: Ints, elements: int) -> Ints:
+    """(N, P) parents of each element in the order of the links, -1 padded."""
+    order = np.argsort(links[:, 1], kind="stable")
+    child = links[order, 1]
+    first = np.searchsorted(child, np.arange(elements + 1))
+    out = np.full((elements, max(int(np.diff(first).max(initial=0)), 1)), -1, np.int64)
+    out[child, np.arange(child.size) - first[child]] = links[order, 0]
+    return out
 
 
 def loop_axis(site: Site) -> LoopAxis:

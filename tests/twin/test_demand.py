@@ -164,7 +164,7 @@ def test_gaps_take_the_value_before_them() -> None:
     p = plant(still(small_site(racks=2)))
     w = np.full((20 * 24, 2), 40e3)
     w[:, 1] = np.nan
-    w[5, 1] = 60e3
+    w[5 : 15 * 24, 1] = 60e3
     w[100:200, 0] = np.nan
     demand = drawn(p, w)
     assert np.isfinite(demand.rack_w).all()
@@ -204,3 +204,15 @@ def test_peaks_keep_the_highest_column_of_each_scenario() -> None:
     assert top.scenario.tolist() == list(range(demand.count))
     for s in range(demand.count):
         assert top.rack_w[s].sum() == demand.rack_w[demand.scenario == s].sum(axis=1).max()
+
+
+def test_a_rack_measured_for_a_day_is_not_known() -> None:
+    """A day of idling does not make a rack idle for ever: it counts as not measured until it has the days of history."""
+    where = plant(small_site())
+    steps = 28 * 96
+    time = np.datetime64("2026-10-01", "us") + (np.arange(steps) * 900_000_000).astype("timedelta64[us]")
+    rack_w = np.full((steps, where.racks.n), np.nan)
+    rack_w[:, :-1] = 100e3
+    rack_w[-96:, -1] = 14e3
+    demand = measured_demand(where, History(time, rack_w, 900.0), np.ones(where.racks.n, bool), dt.date(2026, 10, 29))
+    assert demand.rack_w[:, -1].min() >= 99e3

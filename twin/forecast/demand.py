@@ -3,7 +3,8 @@
 From at least :data:`TAIL_DAYS` days of history: joint block bootstrap. Each scenario draws whole days, all racks at once, so
 that what peaks together keeps peaking together (Kunsch, Ann. Statist. 17, 1989, for the block bootstrap), and one growth
 factor. Of its days it keeps the moments that matter: the peaks of the site and of every group of racks that shares a parent.
-With less history tails are not estimated: every scenario is a stress envelope, each rack at its own peak at the same time.
+A rack with less history than that counts as not measured. With less history of the whole site tails are not estimated: every
+scenario is a stress envelope, each rack at its own peak at the same time.
 A fully synchronous start, each rack at its own peak, is always the first scenario.
 """
 
@@ -49,6 +50,14 @@ class History:
         some: Bools = np.asarray(np.isfinite(self.rack_w).any(axis=1))
         some = some[: some.size // per_day * per_day].reshape(-1, per_day)
         return np.flatnonzero(some.mean(axis=1) >= 0.5).astype(np.int64)
+
+    @property
+    def rack_days(self) -> Ints:
+        """(R,) whole days in at least half of whose steps each rack was measured."""
+        per_day = max(1, int(86400 // self.step_s))
+        good = np.isfinite(self.rack_w[: self.time.size // per_day * per_day])
+        days: Ints = (good.reshape(-1, per_day, good.shape[1]).mean(axis=1) >= 0.5).sum(axis=0).astype(np.int64)
+        return days
 
     @property
     def days(self) -> int:
@@ -107,10 +116,10 @@ def measured_demand(
         Demand with the basis ``measured``.
     """
     rng = np.random.default_rng(np.random.SeedSequence(seed))
-    measured = load & np.isfinite(history.rack_w).any(axis=0)
+    enough = history.days >= TAIL_DAYS
+    measured = load & (history.rack_days >= TAIL_DAYS if enough else np.isfinite(history.rack_w).any(axis=0))
     rack_w = _filled(history.rack_w)
     growth = _growth(plant, history, by, rng, scenarios)
-    enough = history.days >= TAIL_DAYS
     unknown = _unmeasured(plant, rack_w, measured, load, rng, scenarios, enough)
     peak = np.where(measured, rack_w.max(axis=0), 0.0)
     cap = np.maximum(plant.racks.budget_w, peak)
