@@ -84,17 +84,19 @@ def _show(out: Console, answer: dict[str, Any]) -> None:
 
 
 def _room(out: Console, room: dict[str, Any], percent: Any) -> None:
+    fit = "rack fits" if room["racks"] == 1 else "racks fit"
     out.print(
-        f"{room['racks']} more {room['sku']} racks fit by {room['by']}, in {percent(room['reached_probability'])} of {room['scenarios']} "
-        f"demand scenarios and under {room['cases_checked']} cases ({room['basis']}: {room['note']})"
+        f"{room['racks']} more {room['sku']} {fit} by {room['by']}, in {percent(room['reached_probability'])} of {room['scenarios']} "
+        f"demand scenarios and under {room['cases_checked']} cases"
     )
+    out.print(f"  basis:  {room['basis']}; {room['note']}", soft_wrap=True)
     if room["positions"]:
         out.print(f"  where:  {' '.join(room['positions'])}", soft_wrap=True)
     for b in room["binding"][:3]:
-        out.print(
-            f"  binds:  {b['limit']} of {b['element']} when {b['case']} is lost"
-            if b["case"] != "normal"
-            else f"  binds:  {b['limit']} of {b['element']}"
-        )
-    for r in room["frees_most"][:2]:
-        out.print(f"  frees:  {r['change']}: {r['racks']:+d} racks", soft_wrap=True)
+        lost = f" when {b['case']} is lost" if b["case"] != "normal" else ""
+        out.print(f"  binds:  {b['limit']} of {b['element']}{lost}")
+    helps = [r for r in room["frees_most"] if r["racks"] > 0]
+    for r in helps[:2]:
+        out.print(f"  frees:  {r['change']}: {r['racks']:+d} rack{'' if r['racks'] == 1 else 's'}", soft_wrap=True)
+    if not helps and room["frees_most"]:
+        out.print("  frees:  no limit that binds gives a rack by itself")

@@ -104,7 +104,7 @@ def test_under_two_weeks_tails_are_not_estimated_and_that_is_said(days: int) -> 
     p = plant(still(small_site(racks=4)))
     w = measured(p, days)
     demand = drawn(p, w)
-    assert f"only {days} days" in demand.note
+    assert f"only {days} day{'s' if days > 1 else ''} of" in demand.note
     assert "tails are not estimated" in demand.note
     assert demand.rack_w.shape == (20, 4)
     assert demand.rack_w == pytest.approx(np.broadcast_to(w.max(axis=0), (20, 4)))

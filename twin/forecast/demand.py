@@ -136,10 +136,11 @@ def measured_demand(
             column = (np.minimum(peak * growth[s], cap) + unknown.peak[s])[None, :]
         columns.append(column)
         owner.extend([s] * column.shape[0])
+    days = "1 day" if history.days == 1 else f"{history.days} days"
     note = (
-        f"{history.days} days of history in blocks of {BLOCK_DAYS} days"
+        f"{days} of history in blocks of {BLOCK_DAYS} days"
         if enough
-        else f"only {history.days} days of history: tails are not estimated, every scenario has each rack at its own measured peak"
+        else f"only {days} of history: tails are not estimated, every scenario has each rack at its own measured peak"
     )
     return Demand(np.asarray(owner, np.int64), np.concatenate(columns), scenarios, "measured", note, seed)
 

@@ -122,14 +122,17 @@ def with_candidates(site: Site, sku: str, by: dt.date) -> tuple[Site, tuple[str,
 class _Check:
     """Evaluates placements on one prepared plant: which limits fail in which scenario under which case."""
 
-    def __init__(self, where: Plant, demand: Demand, standing: Bools, cases: Sequence[Case], wet_bulb_c: float) -> None:
+    def __init__(
+        self, where: Plant, demand: Demand, standing: Bools, cases: Sequence[Case], wet_bulb_c: float, progress: Progress | None
+    ) -> None:
+        self.progress = progress
         self.plant, self.demand, self.standing, self.cases = where, demand, standing, tuple(cases)
         self.table: Limits = limits(where)
         self.ambient = Ambient(np.array([wet_bulb_c]))
         self.active = tuple(cases)
         self._known: dict[tuple[tuple[int, ...], int], Bools] = {}
 
-    def failures(self, placed: Sequence[int], cases: Sequence[Case], progress: Progress | None = None) -> tuple[Bools, Floats]:
+    def failures(self, placed: Sequence[int], cases: Sequence[Case]) -> tuple[Bools, Floats]:
         """(Z, S, K) limit fails in some moment of the scenario, and (Z, K) smallest margin."""
         on = self.standing.copy()
         on[list(placed)] = True
@@ -148,8 +151,8 @@ class _Check:
             bad = got < 0.0
             for c in range(columns):
                 failed[z0 : z0 + step, self.demand.scenario[c]] |= bad[:, c]
-            if progress:
-                progress(min(z0 + step, len(cases)), len(cases))
+            if self.progress:
+                self.progress(min(z0 + step, len(cases)), len(cases))
         return failed, margin
 
     def failed(self, placed: Sequence[int]) -> Bools:
@@ -180,7 +183,7 @@ def room(
         scenarios: demand scenarios.
         seed: seed of the demand.
         wet_bulb_c: outdoor wet bulb; the site's design value where not given.
-        progress: told how far the search is, in steps of the search.
+        progress: told how many cases of the placement at hand are solved; raise in it to stop.
 
     Returns:
         The answer, verified by the full solver under every case.
@@ -202,11 +205,11 @@ def room(
     demand = _demand(site, where, history, load, by, scenarios, seed)
     wet = site.settings.design_wet_bulb_c if wet_bulb_c is None else wet_bulb_c
     cases = all_cases(where)
-    check, peaks = _Check(where, demand, standing, cases, wet), _Check(where, demand.peaks(), standing, cases, wet)
+    check, peaks = (_Check(where, d, standing, cases, wet, progress) for d in (demand, demand.peaks()))
     ranked = [int(r) for r in order(where, standing, mine)]
     start = _prefix(peaks, ranked, probability, len(ranked) // 2)
-    _screen(check, peaks, ranked, start, progress)
-    placed, reached = _verified(check, peaks, ranked, probability, start, progress)
+    _screen(check, peaks, ranked, start)
+    placed, reached = _verified(check, peaks, ranked, probability, start)
     blocks = _blocks(peaks, placed, ranked) or _blocks(check, placed, ranked)
     return Room(
         sku=sku, racks=len(placed), by=by, probability=probability, reached_frac=reached, basis=demand.basis, note=demand.note,
@@ -226,14 +229,14 @@ def _demand(site: Site, where: Plant, history: History | None, load: Bools, by: 
     return measured_demand(where, replace(history, rack_w=columns), load, by, scenarios, seed)
 
 
-def _screen(check: _Check, peaks: _Check, ranked: Sequence[int], start: int, progress: Progress | None) -> None:
+def _screen(check: _Check, peaks: _Check, ranked: Sequence[int], start: int) -> None:
     """Keep the cases that come nearer to some limit than normal operation does, at and just above a first answer.
 
     A case that is left out still has to hold when the answer is verified.
     """
     near = np.zeros(len(check.cases), bool)
     for count in sorted({0, start, min(start + 2, len(ranked))}):
-        _, margin = peaks.failures(ranked[:count], check.cases, progress)
+        _, margin = peaks.failures(ranked[:count], check.cases)
         near |= ((margin < PROBE_MARGIN) & (margin < margin[0] - 1e-6)).any(axis=1)
     near[0] = True
     check.active = tuple(c for c, keep in zip(check.cases, near, strict=True) if keep)
@@ -279,12 +282,12 @@ def _search(check: _Check, peaks: _Check, ranked: Sequence[int], probability: fl
 
 
 def _verified(
-    check: _Check, peaks: _Check, ranked: Sequence[int], probability: float, start: int, progress: Progress | None
+    check: _Check, peaks: _Check, ranked: Sequence[int], probability: float, start: int
 ) -> tuple[list[int], float]:  # fmt: skip
     """Search, then verify under all cases; failing cases join the search until the answer stands."""
     while True:
         placed = _search(check, peaks, ranked, probability, start)
-        failed, _ = check.failures(placed, check.cases, progress)
+        failed, _ = check.failures(placed, check.cases)
         bad = np.asarray(failed.any(axis=2))
         reached = float(1.0 - bad.any(axis=0).mean())
         names = {c.name for c in check.active}

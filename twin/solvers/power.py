@@ -20,6 +20,9 @@ from topology.plant import Plant
 from twin.solvers.jit import kernel
 from twin.state import Loads, PowerState
 
+GEAR_POWER_FACTOR = 0.95
+"""Power factor of mechanical gear: drives with a line reactor (estimate; displacement factor of a six-pulse drive, IEC 61800-3 class)."""
+
 
 @dataclass(frozen=True)
 class Supply:
@@ -110,7 +113,7 @@ def solve_power(plant: Plant, chain: Supply, index: Ints, loads: Loads, gear_w: 
         gear_w: (S, G) what mechanical gear draws.
 
     Returns:
-        State of the chain; reactive power of racks follows from their power factor, that of gear is 0.
+        State of the chain; reactive power follows from each rack's power factor and from :data:`GEAR_POWER_FACTOR`.
     """
     power, racks = plant.power, plant.racks
     share = chain.rack_share[index]
@@ -120,7 +123,7 @@ def solve_power(plant: Plant, chain: Supply, index: Ints, loads: Loads, gear_w: 
     ups_tan = np.where(power.input_power_factor > 0.0, np.tan(np.arccos(np.clip(power.input_power_factor, 1e-3, 1.0))), -1.0)
     out_p, out_q, loss, source = _sweep(
         power.order, both, power.source, ups_tan, power.loss_fixed_w, power.loss_frac, power.loss_quad_per_w, chain.alive, chain.weight,
-        index, racks.feed, tan, cord, plant.gear.feed, chain.gear_share, gear_w,
+        index, racks.feed, tan, cord, plant.gear.feed, chain.gear_share, gear_w, math.tan(math.acos(GEAR_POWER_FACTOR)),
     )  # fmt: skip
     va = np.hypot(out_p, out_q)
     volts = power.voltage_v * math.sqrt(3.0)
@@ -134,6 +137,7 @@ def solve_power(plant: Plant, chain: Supply, index: Ints, loads: Loads, gear_w: 
 def _sweep(
     order: Ints, parents: Ints, source: Bools, ups_tan: Floats, fixed: Floats, frac: Floats, quad: Floats, alive: Bools,
     weight: Floats, index: Ints, rack_feed: Ints, tan: Floats, cord: Floats, gear_feed: Ints, gear_share: Floats, gear_w: Floats,
+    gear_tan: float,
 ) -> tuple[Floats, Floats, Floats, Floats]:  # fmt: skip
     scenarios, n = index.size, order.size
     p, q, loss = np.zeros((scenarios, n)), np.zeros((scenarios, n)), np.zeros((scenarios, n))
@@ -149,6 +153,7 @@ def _sweep(
             for c in range(2):
                 if gear_share[z, g, c] > 0.0:
                     p[s, gear_feed[g, c]] += gear_w[s, g] * gear_share[z, g, c]
+                    q[s, gear_feed[g, c]] += gear_w[s, g] * gear_share[z, g, c] * gear_tan
         for k in range(n - 1, -1, -1):
             e = order[k]
             if not alive[z, e]:
