@@ -78,28 +78,34 @@ def rack_axis(site: Site, hall: Callable[[str], int], feed: Callable[[str], int]
     chips = tuple(site.model("chip", s.chip, Chip) for s in skus)
     number = lookup(names)
     sku = _ints([number(r.sku) for r in racks])
-    of = [skus[k] for k in sku]
-    chip = [chips[k] for k in sku]
-    hung = _ints([manifold(p.manifold) if s.cooling == "liquid" else -1 for p, s in zip(places, of, strict=True)])
-    resistance = [quadratic_resistance(s.dp_pa, s.flow_kg_s) if m >= 0 else math.inf for s, m in zip(of, hung, strict=True)]
-    share = {s.name: _plate_share(s) for s in skus}
+
+    def each(values: Sequence[float]) -> Floats:
+        """One value a SKU to one a rack."""
+        return _floats(values)[sku]
+
+    liquid = np.asarray([s.cooling == "liquid" for s in skus], dtype=bool)[sku]
+    hung = np.where(liquid, _ints([manifold(p.manifold) for p in places]), -1)
+    resistance = np.where(hung >= 0, each([quadratic_resistance(s.dp_pa, s.flow_kg_s) for s in skus]), math.inf)
+    allocated = each([_or(s.allocated_w, s.nameplate_w) for s in skus])
+    budget = np.asarray([r.budget_w for r in racks], dtype=np.float64)  # none becomes NaN
+    paired = list(zip(chips, skus, strict=True))
     return _freeze(RackAxis(
         ids=tuple(r.id for r in racks), sku=sku, skus=skus, chips=chips,
         hall=_ints([hall(site.rows[p.row].hall) for p in places]),
-        feed=_ints([[feed(p.feed_a), feed(p.feed_b)] for p in places]).reshape(-1, 2),
+        feed=np.stack([_ints([feed(p.feed_a) for p in places]), _ints([feed(p.feed_b) for p in places])], axis=1),
         share_a_frac=_floats([r.share_a_frac for r in racks]),
-        power_factor=_floats([s.power_factor for s in of]),
-        nameplate_w=_floats([s.nameplate_w for s in of]),
-        budget_w=_floats([_or(r.budget_w, _or(s.allocated_w, s.nameplate_w)) for r, s in zip(racks, of, strict=True)]),
-        manifold=hung, resistance=_floats(resistance),
-        flow_kg_s=_floats([s.flow_kg_s for s in of]),
-        plate_share_frac=_floats([share[s.name] for s in of]),
-        r_base_k_w=_floats([c.r_base_k_w for c in chip]), r_flow=_floats([c.r_flow for c in chip]),
-        r_exponent=_floats([c.r_exponent for c in chip]),
-        r_air_k_w=_floats([_or(c.r_air_k_w, 0.0) if s.cooling == "air" else 0.0 for c, s in zip(chip, of, strict=True)]),
-        chip_limit_c=_floats([c.temp_limit_c for c in chip]),
-        coolant_limit_c=_floats([_or(s.coolant_limit_c, math.inf) for s in of]),
-        inlet_limit_c=_floats([s.inlet_limit_c for s in of]),
+        power_factor=each([s.power_factor for s in skus]),
+        nameplate_w=each([s.nameplate_w for s in skus]),
+        budget_w=np.where(np.isnan(budget), allocated, budget),
+        manifold=hung, resistance=resistance,
+        flow_kg_s=each([s.flow_kg_s for s in skus]),
+        plate_share_frac=each([_plate_share(s) for s in skus]),
+        r_base_k_w=each([c.r_base_k_w for c in chips]), r_flow=each([c.r_flow for c in chips]),
+        r_exponent=each([c.r_exponent for c in chips]),
+        r_air_k_w=each([_or(c.r_air_k_w, 0.0) if s.cooling == "air" else 0.0 for c, s in paired]),
+        chip_limit_c=each([c.temp_limit_c for c in chips]),
+        coolant_limit_c=each([_or(s.coolant_limit_c, math.inf) for s in skus]),
+        inlet_limit_c=each([s.inlet_limit_c for s in skus]),
         drawing=np.asarray([r.state in DRAWING for r in racks], dtype=bool),
         holding=np.asarray([r.state in HOLDING for r in racks], dtype=bool),
     ))  # fmt: skip
@@ -119,16 +125,15 @@ def power_axis(site: Site) -> PowerAxis:
     elements = tuple(site.power.values())
     ids = tuple(e.id for e in elements)
     number = lookup(ids)
-    links = _ints([(number(k.parent), number(k.child), k.role == "normal") for k in site.power_links]).reshape(-1, 3)
-    normal = links[:, 2] == 1
-    models = [site.model("power_model", e.model, PowerModel) if e.model else None for e in elements]
+    links = np.stack([_ints([number(k.parent) for k in site.power_links]), _ints([number(k.child) for k in site.power_links])], axis=1)
+    normal = np.asarray([k.role == "normal" for k in site.power_links], dtype=bool)
+    names = tuple(dict.fromkeys(e.model for e in elements))
+    models = [site.model("power_model", name, PowerModel) if name else None for name in names]
+    model = _ints(list(map(lookup(names), [e.model for e in elements])))
 
     def pick(name: str, default: float) -> Floats:
-        values = []
-        for e, m in zip(elements, models, strict=True):
-            own = getattr(e, name)
-            values.append(own if own is not None else _or(getattr(m, name, None), default))
-        return _floats(values)
+        own = np.asarray([getattr(e, name) for e in elements], dtype=np.float64)  # none becomes NaN
+        return np.where(np.isnan(own), _floats([_or(getattr(m, name, None), default) for m in models])[model], own)
 
     derate = pick("derate_frac", 1.0)
     return _freeze(PowerAxis(
@@ -152,7 +157,7 @@ def _order(ids: Sequence[str], links: Ints) -> Ints:
             order: Ints = np.argsort(depth, kind="stable").astype(np.int64)
             return order
         depth = deeper
-    loop = [ids[a] for a, _ in nx.find_cycle(nx.DiGraph(links[:, :2].tolist()))]
+    loop = [ids[a] for a, _ in nx.find_cycle(nx.DiGraph(links.tolist()))]
     raise SiteError(f"the power chain is circular: {' -> '.join([*loop, loop[0]])}; remove one of these links")
 
 
@@ -169,16 +174,18 @@ def _parents(links: Ints, elements: int) -> Ints:
 def loop_axis(site: Site) -> LoopAxis:
     """Loops, with their coolant at the set-point."""
     loops = tuple(site.loops.values())
-    fluids = [site.model("coolant", x.coolant, Coolant) for x in loops]
-    at = [(f, x.supply_c) for f, x in zip(fluids, loops, strict=True)]
+    kinds = tuple(dict.fromkeys((x.coolant, x.supply_c) for x in loops))
+    number = {kind: k for k, kind in enumerate(kinds)}
+    own = _ints([number[x.coolant, x.supply_c] for x in loops])
+    at = [(site.model("coolant", name, Coolant), c) for name, c in kinds]
     return _freeze(LoopAxis(
         ids=tuple(x.id for x in loops), fws=np.asarray([x.kind == "fws" for x in loops], dtype=bool),
         supply_c=_floats([x.supply_c for x in loops]),
         supply_limit_c=_floats([_or(x.supply_limit_c, x.supply_c + SUPPLY_BAND_K) for x in loops]),
         dp_pa=_floats([x.dp_pa for x in loops]), flow_limit_kg_s=_floats([_or(x.flow_limit_kg_s, math.inf) for x in loops]),
-        rho_kg_m3=_floats([float(coolants.rho_kg_m3(f, t)) for f, t in at]),
-        cp_j_kg_k=_floats([float(coolants.cp_j_kg_k(f, t)) for f, t in at]),
-        mu_pa_s=_floats([float(coolants.mu_pa_s(f, t)) for f, t in at]),
+        rho_kg_m3=_floats([float(coolants.rho_kg_m3(f, t)) for f, t in at])[own],
+        cp_j_kg_k=_floats([float(coolants.cp_j_kg_k(f, t)) for f, t in at])[own],
+        mu_pa_s=_floats([float(coolants.mu_pa_s(f, t)) for f, t in at])[own],
     ))  # fmt: skip
 
 
@@ -202,10 +209,10 @@ def gear_axis(site: Site, feed: Callable[[str], int]) -> GearAxis:
     tables: tuple[tuple[str, Mapping[str, Any]], ...] = (
         ("cdu", site.cdus), ("pump", site.pumps), ("air_unit", site.air_units), ("tower", site.towers), ("chiller", site.chillers),
     )  # fmt: skip
-    all_of = [(kind, e) for kind, table in tables for e in table.values()]
+    gear = [e for _, table in tables for e in table.values()]
     return _freeze(GearAxis(
-        ids=tuple(e.id for _, e in all_of), kind=tuple(kind for kind, _ in all_of),
-        feed=_ints([[feed(e.feed_a), feed(e.feed_b)] for _, e in all_of]).reshape(-1, 2),
+        ids=tuple(e.id for e in gear), kind=tuple(kind for kind, table in tables for _ in table),
+        feed=np.stack([_ints([feed(e.feed_a) for e in gear]), _ints([feed(e.feed_b) for e in gear])], axis=1),
     ))  # fmt: skip
 
 
@@ -230,12 +237,12 @@ def cdu_axis(
 
 
 def _exchangers(ids: tuple[str, ...], rows: Sequence[tuple[float, ...]], hot_cp: Floats, cold_cp: Floats, **rest: Any) -> ExchangerAxis:
-    rated = _floats([list(r) for r in rows]).reshape(-1, 4)
-    duty, approach, hot, cold = rated.T
-    ua = [counterflow_ua_w_k(d, a, h * hc, c * cc) for d, a, h, c, hc, cc in zip(duty, approach, hot, cold, hot_cp, cold_cp, strict=True)]
+    duty, approach, hot, cold = _floats(rows).reshape(-1, 4).T
+    kinds, own = np.unique(np.stack([duty, approach, hot * hot_cp, cold * cold_cp], axis=1), axis=0, return_inverse=True)
+    ua = _floats([counterflow_ua_w_k(*map(float, kind)) for kind in kinds])[own.reshape(-1)]
     return ExchangerAxis(
         ids=ids, duty_w=duty.copy(), hot_kg_s=hot.copy(), cold_kg_s=cold.copy(), hot_cp_j_kg_k=hot_cp, cold_cp_j_kg_k=cold_cp,
-        ua_w_k=_floats(ua), **rest,
+        ua_w_k=ua, **rest,
     )  # fmt: skip
 
 
@@ -259,25 +266,24 @@ def air_unit_axis(
 
 def pump_axis(site: Site, cdus: ExchangerAxis, loop: Callable[[str], int], gear: Callable[[str], int]) -> PumpAxis:
     """Pumps; integrated ones first, an entry a CDU."""
-    number = lookup(cdus.ids)
-    entries: list[tuple[str, int, int, float, PumpModel, int]] = []
-    for k, cdu in enumerate(site.cdus.values()):
-        model = site.model("cdu_model", cdu.model, CduModel)
-        if model.pumps:
-            entries.append(
-                (f"{cdu.id}/pumps", k, int(cdus.loop[k]), model.pumps, site.model("pump_model", model.pump, PumpModel), gear(cdu.id))
-            )
-    for p in site.pumps.values():
-        k = number(p.host)
-        drives = int(cdus.loop[k]) if k >= 0 else loop(p.host)
-        entries.append((p.id, k, drives, 1.0, site.model("pump_model", p.model, PumpModel), gear(p.id)))
-    models = [e[4] for e in entries]
+    inside = [site.model("cdu_model", c.model, CduModel) for c in site.cdus.values()]
+    owner = np.flatnonzero(np.asarray([m.pumps > 0 for m in inside], dtype=bool))
+    own = tuple(site.pumps.values())
+    host = _ints(list(map(lookup(cdus.ids), [p.host for p in own])))
+    drives = _ints([loop(p.host) for p in own])
+    if cdus.n:
+        drives = np.where(host >= 0, cdus.loop[host], drives)
+    names = [*(inside[c].pump for c in owner), *(p.model for p in own)]
+    known = {name: site.model("pump_model", name, PumpModel) for name in dict.fromkeys(names)}
+    models = [known[name] for name in names]
+    count = np.concatenate([_floats([inside[c].pumps for c in owner]), np.ones(len(own))])
     return _freeze(PumpAxis(
-        ids=tuple(e[0] for e in entries), cdu=_ints([e[1] for e in entries]), loop=_ints([e[2] for e in entries]),
-        count=_floats([e[3] for e in entries]), shutoff_pa=_floats([m.shutoff_pa for m in models]),
-        k=_floats([m.k_pa_s2_kg2 for m in models]), efficiency_frac=_floats([m.efficiency_frac for m in models]),
-        rating_w=_floats([e[3] * _or(m.rating_w, math.inf) for e, m in zip(entries, models, strict=True)]),
-        gear=_ints([e[5] for e in entries]),
+        ids=(*(f"{cdus.ids[c]}/pumps" for c in owner), *(p.id for p in own)),
+        cdu=np.concatenate([owner.astype(np.int64), host]), loop=np.concatenate([cdus.loop[owner], drives]), count=count,
+        shutoff_pa=_floats([m.shutoff_pa for m in models]), k=_floats([m.k_pa_s2_kg2 for m in models]),
+        efficiency_frac=_floats([m.efficiency_frac for m in models]),
+        rating_w=count * _floats([_or(m.rating_w, math.inf) for m in models]),
+        gear=np.concatenate([cdus.gear[owner], _ints([gear(p.id) for p in own])]),
     ))  # fmt: skip
 
 
