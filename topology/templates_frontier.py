@@ -63,7 +63,14 @@ def frontier(catalog: Catalog, racks: int | None = None) -> Site:
     cdus = tuple(f"cdu-{n:02d}" for n in range(1, GROUPS + 1))
     b.add(Redundancy(id="cdus", scheme="N", members=cdus, needed=GROUPS))
     settings = Settings(
-        name="frontier", altitude_m=260.0, design_wet_bulb_c=19.0, design_dry_bulb_c=33.0, price_usd_j=0.094 / 3.6e6, source=SOURCE
+        name="frontier",
+        altitude_m=260.0,
+        design_wet_bulb_c=19.0,
+        design_dry_bulb_c=33.0,
+        price_usd_j=0.094 / 3.6e6,
+        source=SOURCE,
+        growth_frac=0.0,
+        growth_spread_frac=0.0,
     )
     return b.site(settings, catalog)
 
