@@ -4,13 +4,14 @@
 PYTHON ?=
 PYTEST_ARGS ?=
 VENV := .venv
+PEERS := .venv-peers
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 HOUSES := topology telemetry twin dashboards
 INPUTS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench clean
+.PHONY: help install demo test lint bench peers clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -32,8 +33,10 @@ lint: $(VENV)/.installed-test ## Check style, types and layers only
 bench: $(VENV)/.installed-test ## Measure, and write benchmarks/results.json and docs/benchmarks.md
 	$(BIN)/python -m benchmarks
 
-clean: ## Remove .venv, the demo and all caches
-	rm -rf $(VENV) demo build dist racktwin.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+peers: $(PEERS)/.installed ## Make .venv-peers with the programs that bench compares with
+
+clean: ## Remove .venv, .venv-peers, the demo and all caches
+	rm -rf $(VENV) $(PEERS) demo build dist racktwin.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find $(HOUSES) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.python:
@@ -49,3 +52,9 @@ $(VENV)/.installed-test: $(VENV)/.python $(INPUTS)
 	@echo "Installing racktwin and its test tools into $(VENV): about 1 GB, half a minute to two ..."
 	@$(PIP) --editable '.[test,dev]'
 	@touch $(VENV)/.installed $@
+
+$(PEERS)/.installed: benchmarks/peers-constraints.txt
+	@sh tests/venv.sh "$(PEERS)" "$(PYTHON)"
+	@echo "Installing other programs into $(PEERS): about 1 GB, half a minute to two ..."
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@

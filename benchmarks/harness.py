@@ -9,6 +9,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -46,14 +47,26 @@ def row(name: str, ours: float, peer: float, peer_name: str, unit: str, goal: fl
 
 def medians(*works: Callable[[], object], repeats: int = 5) -> list[float]:
     """Median seconds of each piece of work, run in turn after one run that does not count."""
+    return medians_told(*(partial(seconds, w) for w in works), repeats=repeats)
+
+
+def medians_told(*works: Callable[[], float], repeats: int = 5) -> list[float]:
+    """Median of what each piece of work says that it took, run in turn after one run that does not count."""
     spent: list[list[float]] = [[] for _ in works]
     for n in range(repeats + 1):
         for k, work in enumerate(works):
-            began = time.perf_counter()
-            work()
+            taken = work()
             if n:
-                spent[k].append(time.perf_counter() - began)
+                spent[k].append(taken)
     return [statistics.median(s) for s in spent]
+
+
+def seconds(work: Callable[[], object], times: int = 1) -> float:
+    """Wall seconds of one of so many calls."""
+    began = time.perf_counter()
+    for _ in range(times):
+        work()
+    return (time.perf_counter() - began) / times
 
 
 def write(rows: Sequence[Row], results: Path, page: Path, notes: Sequence[str]) -> None:

@@ -21,7 +21,7 @@ from topology.generate import generate
 END = dt.datetime(2026, 11, 22, tzinfo=dt.UTC)
 
 
-def _files(folder: Path, racks: list[str], rows: int, files: int) -> list[Path]:
+def source_files(folder: Path, racks: list[str], rows: int, files: int) -> list[Path]:
     """Rack power at 15 s, one row a rack and time, in files of equal length."""
     rng = np.random.default_rng(0)
     made, each = [], rows // files // len(racks)
@@ -44,7 +44,7 @@ def storing(rows: int = 6_000_000, files: int = 6) -> Iterator[Row]:
     racks = list(site.racks)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        made = _files(folder, racks, rows, files)
+        made = source_files(folder, racks, rows, files)
         count = sum(pq.ParquetFile(f).metadata.num_rows for f in made)
         numbers = iter(range(100))
 

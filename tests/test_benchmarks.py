@@ -1,11 +1,15 @@
-"""The benchmark harness writes what it says, and the large plant is what its name says."""
+"""The benchmark harness writes what it says, and the plants are what their names say."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+import pytest
+
 from benchmarks.harness import medians, row, write
+from benchmarks.networks import ladder_row, networks, radial
+from benchmarks.peers import Peer, peers_python
 from benchmarks.solving import CDUS, NODES, large
 
 
@@ -28,3 +32,23 @@ def test_pieces_of_work_take_turns() -> None:
 def test_the_large_plant_has_its_counts() -> None:
     where = large()
     assert (where.cdus.n, where.racks.n) == (CDUS, NODES)
+
+
+def test_the_ladder_agrees_with_its_peer() -> None:
+    if peers_python() is None:
+        pytest.skip("the peers are not installed: make peers")
+    found = ladder_row(20, repeats=1)
+    assert found.peer_name.startswith("EPANET") and found.ratio == found.ours / found.peer
+
+
+def test_the_radial_feed_is_a_tree_with_a_rack_on_every_end() -> None:
+    where, parent = radial(40, 3)
+    assert where.power.n == 40 and where.power.parents[1:, 0].tolist() == parent[1:]
+    assert set(where.racks.feed[:, 0].tolist()) == set(range(40)) - set(parent)
+
+
+def test_a_peer_that_is_not_there_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("RACKTWIN_PEERS", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="make peers"), Peer("epanet_ladder"):
+        pass
+    assert list(networks()) == []
