@@ -114,7 +114,9 @@ def test_free_positions_bind_where_nothing_else_does() -> None:
     answer = room(small_site(racks=1, places=3), SKU, BY)
     assert (answer.racks, answer.free) == (2, 2)
     assert first(answer) == ("site", "free positions")
-    assert answer.frees_most == ()
+    (relief,) = answer.frees_most
+    assert relief.change == "another position beside each of the 2 free ones"
+    assert relief.racks == room(small_site(racks=1, places=5), SKU, BY).racks - answer.racks
 
 
 def test_no_rack_fits_on_a_site_that_fails_already() -> None:

@@ -194,7 +194,38 @@ def room(
     """
     if not 0.0 < probability <= 1.0:
         raise UsageError(f"probability {probability:g} is outside 0..1; give something like 0.95")
-    full, new = with_candidates(site, sku, by)
+    asked = _Question(site, sku, by, history, scenarios, seed, wet_bulb_c, progress)
+    full, check, peaks, ranked = _prepared(asked)
+    start = _prefix(peaks, ranked, probability, len(ranked) // 2)
+    _screen(check, peaks, ranked, start)
+    placed, reached = _verified(check, peaks, ranked, probability, start)
+    blocks = _blocks(peaks, placed, ranked) or _blocks(check, placed, ranked)
+    reliefs = _reliefs(peaks, ranked, start, probability, blocks) if blocks else _more_positions(asked, probability, len(placed))
+    where, demand = check.plant, check.demand
+    return Room(
+        sku=sku, racks=len(placed), by=by, probability=probability, reached_frac=reached, basis=demand.basis, note=demand.note,
+        positions=tuple(full.racks[where.racks.ids[r]].position for r in placed), free=len(ranked), binding=_binding(blocks),
+        frees_most=reliefs, cases=len(check.cases), scenarios=demand.count, seed=seed,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Question:
+    """What :func:`room` was asked, as it may be asked again of a changed site."""
+
+    site: Site
+    sku: str
+    by: dt.date
+    history: History | None
+    scenarios: int
+    seed: int
+    wet_bulb_c: float | None
+    progress: Progress | None
+
+
+def _prepared(q: _Question) -> tuple[Site, _Check, _Check, list[int]]:
+    """The site with its candidates, the checks over all moments and over peaks, and the candidates in order of placement."""
+    full, new = with_candidates(q.site, q.sku, q.by)
     where = plant(full)
     number = {name: k for k, name in enumerate(where.racks.ids)}
     mine = np.asarray([number[i] for i in new], np.int64)
@@ -202,20 +233,22 @@ def room(
     standing = where.racks.holding.copy()
     load = standing.copy()
     load[mine] = True
-    demand = _demand(site, where, history, load, by, scenarios, seed)
-    wet = site.settings.design_wet_bulb_c if wet_bulb_c is None else wet_bulb_c
+    demand = _demand(q.site, where, q.history, load, q.by, q.scenarios, q.seed)
+    wet = q.site.settings.design_wet_bulb_c if q.wet_bulb_c is None else q.wet_bulb_c
     cases = all_cases(where)
-    check, peaks = (_Check(where, d, standing, cases, wet, progress) for d in (demand, demand.peaks()))
-    ranked = [int(r) for r in order(where, standing, mine)]
-    start = _prefix(peaks, ranked, probability, len(ranked) // 2)
-    _screen(check, peaks, ranked, start)
-    placed, reached = _verified(check, peaks, ranked, probability, start)
-    blocks = _blocks(peaks, placed, ranked) or _blocks(check, placed, ranked)
-    return Room(
-        sku=sku, racks=len(placed), by=by, probability=probability, reached_frac=reached, basis=demand.basis, note=demand.note,
-        positions=tuple(full.racks[where.racks.ids[r]].position for r in placed), free=int(mine.size), binding=_binding(blocks),
-        frees_most=_reliefs(peaks, ranked, start, probability, blocks), cases=len(cases), scenarios=demand.count, seed=seed,
-    )  # fmt: skip
+    check, peaks = (_Check(where, d, standing, cases, wet, q.progress) for d in (demand, demand.peaks()))
+    return full, check, peaks, [int(r) for r in order(where, standing, mine)]
+
+
+def _more_positions(q: _Question, probability: float, racks: int) -> tuple[Relief, ...]:
+    """Racks on top with another position beside every free one, where positions are all that binds; judged at peaks."""
+    taken = {r.position for r in q.site.racks.values()}
+    beside = {f"{i}-beside": replace(p, id=f"{i}-beside") for i, p in q.site.positions.items() if i not in taken}
+    if not beside or any(i in q.site.elements for i in beside):
+        return ()
+    _, _, peaks, ranked = _prepared(replace(q, site=q.site.with_(positions={**q.site.positions, **beside})))
+    more = _prefix(peaks, ranked, probability, racks + 1) - racks
+    return (Relief(f"another position beside each of the {len(beside)} free ones", more),)
 
 
 def _demand(site: Site, where: Plant, history: History | None, load: Bools, by: dt.date, scenarios: int, seed: int) -> Demand:
