@@ -215,7 +215,7 @@ def _show(app: Dash, session: Session, jobs: Jobs) -> None:
         if job is None or job.state != "done":
             return [], blank("", dark), None, blank("", dark), {}, {"display": "none"}
         room: Room = job.result
-        binding = parts.grid("headroom-binding-grid", headroom_tables(room, session.site)[2], 240)
+        binding = parts.grid("headroom-binding-grid", headroom_tables(room, session.site)[2], 240, hide=("kind",))
         frees = reliefs([r.change for r in room.frees_most], [r.racks for r in room.frees_most], dark)
         return (
             merits(room),
