@@ -74,7 +74,8 @@ def write(rows: Sequence[Row], results: Path, page: Path, notes: Sequence[str]) 
     """Write the rows as JSON and as a page for people."""
     results.write_text(json.dumps([asdict(r) for r in rows], indent=1) + "\n")
     packages = ", ".join(f"{n} {version(n)}" for n in ("numpy", "scipy", "numba", "pandas", "pyarrow", "deltalake"))
-    machine = f"{os.cpu_count()} cores of {platform.machine()}, load {os.getloadavg()[0]:.1f}, {platform.system()}, Python {platform.python_version()}, {packages}"
+    hardware = f"{os.cpu_count()} cores of {platform.machine()}, load {os.getloadavg()[0]:.1f}"
+    machine = f"{hardware}, {platform.system()}, Python {platform.python_version()}, {packages}"
     lines = [
         "# How fast is it?",
         "",
