@@ -18,6 +18,7 @@ import numpy as np
 
 from topology.axes import Bools, Floats, Ints
 from topology.plant import Plant
+from twin.forecast.gaps import held
 
 TAIL_DAYS = 14
 """Days of history below which tails are not estimated (two whole weeks, so that each weekday is seen twice)."""
@@ -118,7 +119,7 @@ def measured_demand(
     rng = np.random.default_rng(np.random.SeedSequence(seed))
     enough = history.days >= TAIL_DAYS
     measured = load & (history.rack_days >= TAIL_DAYS if enough else np.isfinite(history.rack_w).any(axis=0))
-    rack_w = _filled(history.rack_w)
+    rack_w = np.nan_to_num(held(history.rack_w), nan=0.0)
     growth = _growth(plant, history, by, rng, scenarios)
     unknown = _unmeasured(plant, rack_w, measured, load, rng, scenarios, enough)
     peak = np.where(measured, rack_w.max(axis=0), 0.0)
@@ -143,16 +144,6 @@ def measured_demand(
         else f"only {days} of history: tails are not estimated, every scenario has each rack at its own measured peak"
     )
     return Demand(np.asarray(owner, np.int64), np.concatenate(columns), scenarios, "measured", note, seed)
-
-
-def _filled(rack_w: Floats) -> Floats:
-    """Gaps take the last value before them (the first one after, at the start); racks never measured stay 0."""
-    good = np.isfinite(rack_w)
-    last = np.maximum.accumulate(np.where(good, np.arange(rack_w.shape[0])[:, None], -1), axis=0)
-    first = np.where(good.any(axis=0), good.argmax(axis=0), 0)
-    at = np.where(last >= 0, last, first[None, :])
-    out: Floats = np.nan_to_num(np.take_along_axis(rack_w, at, axis=0), nan=0.0)
-    return out
 
 
 def _growth(plant: Plant, history: History, by: dt.date, rng: np.random.Generator, scenarios: int) -> Floats:

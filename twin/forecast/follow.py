@@ -15,6 +15,7 @@ from telemetry.store import Store
 from topology.axes import Bools, Floats, Ints
 from topology.errors import Finding
 from topology.plant import Plant
+from twin.forecast.gaps import held
 from twin.headroom.cases import Progress
 from twin.limits import Limits, limits
 from twin.loads import from_power, from_utilisation
@@ -169,9 +170,7 @@ def filled(plant: Plant, power_w: Floats) -> tuple[Floats, Bools]:
         (T, R) load and (T, R) where it was assumed.
     """
     good = np.isfinite(power_w)
-    last = np.maximum.accumulate(np.where(good, np.arange(power_w.shape[0])[:, None], -1), axis=0)
-    first = good.argmax(axis=0)
-    load = np.take_along_axis(power_w, np.where(last >= 0, last, first[None, :]), axis=0)
+    load = held(power_w)
     some = np.asarray(good.any(axis=0))
     budget = plant.racks.budget_w
     total = float(budget[some].sum())
