@@ -24,15 +24,15 @@ def friction_haaland(reynolds: float, relative_roughness: float) -> float:
         reynolds: Reynolds number, above 0.
         relative_roughness: roughness over diameter.
     """
-    if reynolds <= 2300.0:
+    if reynolds <= LAMINAR_RE:
         return 64.0 / reynolds
-    re = max(reynolds, 4000.0)
+    re = max(reynolds, TURBULENT_RE)
     x = -1.8 * math.log10((relative_roughness / 3.7) ** 1.11 + 6.9 / re)
     turbulent = 1.0 / (x * x)
-    if reynolds >= 4000.0:
+    if reynolds >= TURBULENT_RE:
         return turbulent
-    w = (reynolds - 2300.0) / 1700.0
-    return (1.0 - w) * 64.0 / 2300.0 + w * turbulent
+    w = (reynolds - LAMINAR_RE) / (TURBULENT_RE - LAMINAR_RE)
+    return (1.0 - w) * 64.0 / LAMINAR_RE + w * turbulent
 
 
 @kernel

@@ -8,7 +8,7 @@ import numpy as np
 
 from topology.axes import Bools, Floats, Ints
 from twin.solvers.jit import kernel
-from twin.solvers.laws import biquadratic, york_approach_k
+from twin.solvers.laws import YORK_APPROACH_K, YORK_LG_MAX, YORK_RANGE_K, YORK_WET_BULB_C, biquadratic, york_approach_k
 
 YORK = np.array([
     -0.359741205, -0.055053608, 0.0023850432, 0.173926877, -0.0248473764, 0.00048430224, -0.005589849456, 0.0005770079712,
@@ -44,9 +44,9 @@ class Chillers(NamedTuple):
 
 @kernel
 def _approach(t: Towers, w: int, york: Floats, wet_bulb_c: float, range_k: float, fan: float) -> float:
-    r = min(max(range_k, 1.1111), 22.2222)
+    r = min(max(range_k, YORK_RANGE_K[0]), YORK_RANGE_K[1])
     a = york_approach_k(wet_bulb_c, r, t.lg_ratio[w] / fan, york)
-    return min(max(a, 1.1111), 40.0)
+    return min(max(a, YORK_APPROACH_K[0]), YORK_APPROACH_K[1])
 
 
 @kernel
@@ -89,7 +89,8 @@ def solve_towers(
         target = set_c[f] - t.exchanger_k[w] - wet_bulb_c
         fan, reach, best = _fan(t, w, york, wet_bulb_c, range_k, target)
         out_w[w], out_fan[w] = heat_w[f] * share, fan
-        out_ok[w] = -34.4 <= wet_bulb_c <= 26.6667 and range_k <= 22.2222 and best > 1.1111
+        inside = YORK_WET_BULB_C[0] <= wet_bulb_c <= YORK_WET_BULB_C[1] and range_k <= YORK_RANGE_K[1]
+        out_ok[w] = inside and best > YORK_APPROACH_K[0]
         supply[f] += (wet_bulb_c + reach + t.exchanger_k[w]) * share
     running = total > 0.0
     for f in range(set_c.size):
@@ -101,7 +102,7 @@ def solve_towers(
 @kernel
 def _fan(t: Towers, w: int, york: Floats, wet_bulb_c: float, range_k: float, target_k: float) -> tuple[float, float, float]:
     """Fan speed that holds an approach, the approach reached, and the one at full speed."""
-    low, high = t.lg_ratio[w] / 8.0, 1.0
+    low, high = t.lg_ratio[w] / YORK_LG_MAX, 1.0
     best = _approach(t, w, york, wet_bulb_c, range_k, 1.0)
     if best > target_k:
         return 1.0, best, best
