@@ -16,6 +16,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from telemetry.rackpower import rack_power
+from telemetry.replay import replay as chunks_of
 from telemetry.store import Store
 from topology.axes import Floats
 from topology.errors import Finding, TelemetryError, UsageError
@@ -202,8 +203,6 @@ class Session:
         first, last = self.span
 
         def read() -> History:
-            from telemetry.replay import replay as chunks_of
-
             power = joined(list(chunks_of(self.site, store, first, last, HISTORY_STEP_S, 1440)))
             return History(power.time, power.power_w, HISTORY_STEP_S)
 
