@@ -11,7 +11,7 @@ HOUSES := topology telemetry twin dashboards
 INPUTS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench peers clean
+.PHONY: help install demo test lint bench verification fidelity peers clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -21,8 +21,8 @@ install: $(VENV)/.installed ## Make .venv with the pinned packages and the rackt
 demo: $(VENV)/.installed ## Run the main job on the built-in reference site, all in demo/
 	$(BIN)/racktwin demo demo
 
-test: lint ## Check style, types and layers, then run every test
-	@RACKTWIN_BROWSER="$$(sh tests/browser.sh)" $(BIN)/python -m pytest $(PYTEST_ARGS)
+test: lint peers ## Check style, types and layers, then run every test, other programs beside ours included
+	@RACKTWIN_NEED_PEERS=1 RACKTWIN_BROWSER="$$(sh tests/browser.sh)" $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-test ## Check style, types and layers only
 	$(BIN)/python -m ruff check .
@@ -33,7 +33,10 @@ lint: $(VENV)/.installed-test ## Check style, types and layers only
 bench: $(VENV)/.installed-test ## Measure, and write benchmarks/results.json and docs/benchmarks.md
 	$(BIN)/python -m benchmarks
 
-peers: $(PEERS)/.installed ## Make .venv-peers with the programs that bench compares with
+verification: $(VENV)/.installed-test peers ## Write docs/verification.md: how far we are from what others wrote
+	@RACKTWIN_NEED_PEERS=1 RACKTWIN_VERIFICATION=docs/verification.md $(BIN)/python -m pytest -m agreement -p no:xdist $(PYTEST_ARGS)
+
+peers: $(PEERS)/.installed ## Make .venv-peers with the programs that tests and bench compare with
 
 clean: ## Remove .venv, .venv-peers, the demo and all caches
 	rm -rf $(VENV) $(PEERS) demo build dist racktwin.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -22,9 +22,9 @@ V = TypeVar("V", bound=np.generic)
 
 
 def cache_folder(sources: Path) -> Path:
-    """Where compiled kernels of the source files in a folder are kept: beside them, or in the temporary folder if that is read-only."""
+    """Where compiled kernels of the source files under a folder are kept: beside them, or in the temporary folder if that is read-only."""
     digest = hashlib.sha256()
-    for file in sorted(sources.glob("*.py")):
+    for file in sorted(sources.rglob("*.py")):
         digest.update(file.read_bytes())
     name = f"kernels-{digest.hexdigest()[:16]}"
     beside = sources / "__pycache__"
