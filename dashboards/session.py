@@ -34,6 +34,8 @@ from twin.state import Ambient, Loads, Outages, SteadyState
 
 MOMENT_STEP_S = 60.0
 """Width of the window that ``--at`` averages over; where nothing was measured in it, the quarter hour before counts as well."""
+KEPT_MOST = 16
+"""Answers that a session remembers; the one that was not asked for the longest goes first."""
 HISTORY_STEP_S = 900.0
 """Step of the history that demand is drawn from: the averaging window of a utility meter (15 min)."""
 
@@ -117,9 +119,18 @@ class Session:
         with self._lock:
             mine = self._making.setdefault(key, threading.RLock())
         with mine:  # long work holds up only those who ask for the same
-            if key not in self._kept:
-                self._kept[key] = make()
-            return cast(T, self._kept[key])
+            with self._lock:
+                if key in self._kept:
+                    self._making.pop(key, None)
+                    self._kept[key] = self._kept.pop(key)  # asked for last, forgotten last
+                    return cast(T, self._kept[key])
+            made = make()
+            with self._lock:
+                self._kept[key] = made
+                self._making.pop(key, None)
+                for oldest in list(self._kept)[:-KEPT_MOST]:
+                    del self._kept[oldest]
+            return made
 
     def loads(
         self, utilisation: Utilisation | None = None, at: dt.datetime | None = None
