@@ -102,6 +102,11 @@ class PowerAxis(Axis):
         loss_frac: (N,) loss in proportion to output.
         loss_quad_per_w: (N,) square-law loss.
         input_power_factor: (N,) 0 where reactive power passes through; a UPS presents its own.
+        battery_j: (N,) energy that a UPS's battery gives at its output, infinite for one without a rating, 0 for other kinds.
+        start_s: (N,) from loss of the utility to taking load, a generator's; 0 for other kinds.
+        transfer_s: (N,) time to change to a transfer parent.
+        restart_delay_s: (N,) wait after the input is back before it draws again.
+        ups_backed: (N,) a UPS with a battery stands on every normal way from a source to its output, itself included.
     """
 
     kind: tuple[str, ...]
@@ -117,6 +122,11 @@ class PowerAxis(Axis):
     loss_frac: Floats
     loss_quad_per_w: Floats
     input_power_factor: Floats
+    battery_j: Floats
+    start_s: Floats
+    transfer_s: Floats
+    restart_delay_s: Floats
+    ups_backed: Bools
 
 
 @dataclass(frozen=True)
@@ -300,7 +310,15 @@ class GearAxis(Axis):
     Attributes:
         kind: kind of each.
         feed: (G, 2) index on the power axis of feeds A and B.
+        transfer_s: (G,) time its own switch takes from one feed to the other.
+        restart_delay_s: (G,) wait after power is back before it starts.
+        restart_s: (G,) from its start to full duty.
+        ups_backed: (G, 2) a UPS with a battery stands on every normal way to that feed; false without the feed.
     """
 
     kind: tuple[str, ...]
     feed: Ints
+    transfer_s: Floats
+    restart_delay_s: Floats
+    restart_s: Floats
+    ups_backed: Bools

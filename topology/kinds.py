@@ -19,6 +19,11 @@ HOLDING = ("reserved", "committed", "installed", *DRAWING)
 POWER_KINDS = ("utility", "generator", "transformer", "switchboard", "ups", "sts", "pdu", "busway", "breaker")
 SCHEMES = ("N", "N+1", "2N", "catcher", "block", "isolated", "3N/2", "4N/3")
 _FEED_DOC = "power element that its cord {} hangs on"
+_RESTART = "time from running again to full duty"
+_DELAY = "wait after power is back, so that not everything starts at once"
+_TRANSFER = "time its own transfer switch takes from one feed to the other"
+TRANSFER_S = 0.1
+"""Transfer of a mechanical switch, open transition (100 ms in the power model of the simulator DC-OPS; estimate)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +88,10 @@ class PowerElement:
     loss_fixed_w: float | None = col("no-load loss", unit="w", default=None)
     loss_frac: float | None = col("loss in proportion to output", unit="frac", default=None)
     loss_quad_per_w: float | None = col("square-law loss", unit="per_w", default=None)
+    battery_s: float | None = col("time its battery carries its rating", unit="s", default=None)
+    start_s: float | None = col("time from loss of the utility to taking load, a generator's", unit="s", default=None)
+    transfer_s: float | None = col("time it takes to change to a transfer parent", unit="s", default=None)
+    restart_delay_s: float | None = col("wait after its input is back before it draws again", unit="s", default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +127,9 @@ class Cdu:
     hall: str = col("hall it stands in; a liquid-to-air unit gives its heat to this hall's air", refs=("hall",))
     feed_a: str = col(_FEED_DOC.format("A"), refs=POWER_KINDS)
     feed_b: str = col(_FEED_DOC.format("B"), refs=POWER_KINDS, default="")
+    transfer_s: float = col(_TRANSFER, unit="s", default=TRANSFER_S)
+    restart_delay_s: float = col(_DELAY, unit="s", default=5.0)
+    restart_s: float = col(_RESTART, unit="s", default=20.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +153,9 @@ class Pump:
     host: str = col("CDU or loop that it drives", refs=("cdu", "loop"))
     feed_a: str = col(_FEED_DOC.format("A"), refs=POWER_KINDS)
     feed_b: str = col(_FEED_DOC.format("B"), refs=POWER_KINDS, default="")
+    transfer_s: float = col(_TRANSFER, unit="s", default=TRANSFER_S)
+    restart_delay_s: float = col(_DELAY, unit="s", default=5.0)
+    restart_s: float = col(_RESTART, unit="s", default=10.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +168,9 @@ class AirUnit:
     fws: str = col("facility loop that takes its heat", refs=("loop",))
     feed_a: str = col(_FEED_DOC.format("A"), refs=POWER_KINDS)
     feed_b: str = col(_FEED_DOC.format("B"), refs=POWER_KINDS, default="")
+    transfer_s: float = col(_TRANSFER, unit="s", default=TRANSFER_S)
+    restart_delay_s: float = col(_DELAY, unit="s", default=15.0)
+    restart_s: float = col(_RESTART, unit="s", default=15.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +182,9 @@ class Tower:
     fws: str = col("facility loop it cools", refs=("loop",))
     feed_a: str = col(_FEED_DOC.format("A"), refs=POWER_KINDS)
     feed_b: str = col(_FEED_DOC.format("B"), refs=POWER_KINDS, default="")
+    transfer_s: float = col(_TRANSFER, unit="s", default=TRANSFER_S)
+    restart_delay_s: float = col(_DELAY, unit="s", default=20.0)
+    restart_s: float = col(_RESTART, unit="s", default=30.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +196,9 @@ class Chiller:
     fws: str = col("facility loop it trims", refs=("loop",))
     feed_a: str = col(_FEED_DOC.format("A"), refs=POWER_KINDS)
     feed_b: str = col(_FEED_DOC.format("B"), refs=POWER_KINDS, default="")
+    transfer_s: float = col(_TRANSFER, unit="s", default=TRANSFER_S)
+    restart_delay_s: float = col(_DELAY, unit="s", default=30.0)
+    restart_s: float = col(_RESTART, unit="s", default=180.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -145,6 +145,10 @@ class PowerModel(Model):
     loss_frac: float = col("loss in proportion to output", unit="frac", default=0.0)
     loss_quad_per_w: float = col("square-law loss", unit="per_w", default=0.0)
     derate_frac: float = col("share of the rating that may be used continuously", unit="frac", default=1.0, positive=True, high=1.0)
+    battery_s: float | None = col("time its battery carries its rating", unit="s", default=None)
+    start_s: float | None = col("time from loss of the utility to taking load, a generator's", unit="s", default=None)
+    transfer_s: float | None = col("time it takes to change to a transfer parent", unit="s", default=None)
+    restart_delay_s: float | None = col("wait after its input is back before it draws again", unit="s", default=None)
     price_usd: float | None = col("price of one", unit="usd", default=None)
 
 

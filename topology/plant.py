@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from topology.arrays import lookup
 from topology.axes import (
     Axis,
     Bools,
@@ -30,16 +31,14 @@ from topology.plant_axes import (
     air_unit_axis,
     cdu_axis,
     chiller_axis,
-    gear_axis,
     hall_axis,
-    lookup,
     loop_axis,
     manifold_axis,
-    power_axis,
     pump_axis,
     rack_axis,
     tower_axis,
 )
+from topology.power_axes import gear_axis, power_axis
 from topology.site import Site
 
 
@@ -113,7 +112,7 @@ def plant(site: Site) -> Plant:
     feed = lookup(power.ids)
     loops = loop_axis(site)
     loop = lookup(loops.ids)
-    gear = gear_axis(site, feed)
+    gear = gear_axis(site, power)
     gears = lookup(gear.ids)
     manifold = lookup(tuple(site.manifolds))
     racks = rack_axis(site, hall, feed, manifold)

@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any
 
-import networkx as nx
 import numpy as np
 
 from topology import coolants
+from topology.arrays import floats as _floats
+from topology.arrays import freeze as _freeze
+from topology.arrays import given as _or
+from topology.arrays import ints as _ints
+from topology.arrays import lookup
 from topology.axes import (
-    Axis,
     ChillerAxis,
     ExchangerAxis,
     Floats,
-    GearAxis,
     HallAxis,
-    Ints,
     LoopAxis,
     ManifoldAxis,
-    PowerAxis,
     PumpAxis,
     RackAxis,
     TowerAxis,
 )
-from topology.errors import SiteError
 from topology.kinds import DRAWING, HOLDING
-from topology.models import AirUnitModel, CduModel, ChillerModel, Chip, Coolant, PowerModel, PumpModel, Sku, TowerModel
+from topology.models import AirUnitModel, CduModel, ChillerModel, Chip, Coolant, PumpModel, Sku, TowerModel
 from topology.ratings import counterflow_ua_w_k, quadratic_resistance
 from topology.site import Site
 
@@ -36,37 +34,6 @@ AIR_CP_J_KG_K = 1006.0
 """Heat capacity of dry air at 25 degC [J/(kg K)] (ASHRAE Handbook Fundamentals, chapter 1)."""
 SUPPLY_BAND_K = 3.0
 """Allowed rise of a loop's supply over its set-point where the site gives no limit [K]."""
-UPS_INPUT_POWER_FACTOR = 0.99
-"""Input power factor of a double-conversion UPS (IEC 62040-3 datasheet class)."""
-
-
-A = TypeVar("A", bound=Axis)
-
-
-def _freeze(axis: A) -> A:
-    for f in dataclasses.fields(axis):
-        value = getattr(axis, f.name)
-        if isinstance(value, np.ndarray):
-            value.flags.writeable = False
-    return axis
-
-
-def _floats(values: Sequence[Any]) -> Floats:
-    return np.asarray(values, dtype=np.float64)
-
-
-def _ints(values: Sequence[Any]) -> Ints:
-    return np.asarray(values, dtype=np.int64)
-
-
-def lookup(ids: Sequence[str]) -> Callable[[str], int]:
-    """Index of an id, -1 where it is not there."""
-    table = {name: k for k, name in enumerate(ids)}
-    return lambda name: table.get(name, -1)
-
-
-def _or(value: float | None, default: float) -> float:
-    return default if value is None else value
 
 
 def rack_axis(site: Site, hall: Callable[[str], int], feed: Callable[[str], int], manifold: Callable[[str], int]) -> RackAxis:
@@ -120,57 +87,6 @@ def _plate_share(sku: Sku) -> float:
     return heat / liquid / count if liquid > 0.0 and count else 0.0
 
 
-def power_axis(site: Site) -> PowerAxis:
-    """The power chain; sources first in ``order``."""
-    elements = tuple(site.power.values())
-    ids = tuple(e.id for e in elements)
-    number = lookup(ids)
-    links = np.stack([_ints([number(k.parent) for k in site.power_links]), _ints([number(k.child) for k in site.power_links])], axis=1)
-    normal = np.asarray([k.role == "normal" for k in site.power_links], dtype=bool)
-    names = tuple(dict.fromkeys(e.model for e in elements))
-    models = [site.model("power_model", name, PowerModel) if name else None for name in names]
-    model = _ints(list(map(lookup(names), [e.model for e in elements])))
-
-    def pick(name: str, default: float) -> Floats:
-        own = np.asarray([getattr(e, name) for e in elements], dtype=np.float64)  # none becomes NaN
-        return np.where(np.isnan(own), _floats([_or(getattr(m, name, None), default) for m in models])[model], own)
-
-    derate = pick("derate_frac", 1.0)
-    return _freeze(PowerAxis(
-        ids=ids, kind=tuple(e.kind for e in elements), order=_order(ids, links),
-        parents=_parents(links[normal], len(ids)), transfer=_parents(links[~normal], len(ids)),
-        source=np.asarray([e.kind in ("utility", "generator") for e in elements], dtype=bool),
-        rating_w=pick("rating_w", math.inf) * derate, rating_va=pick("rating_va", math.inf) * derate,
-        rating_a=pick("rating_a", math.inf) * derate, voltage_v=pick("voltage_v", 0.0),
-        loss_fixed_w=pick("loss_fixed_w", 0.0), loss_frac=pick("loss_frac", 0.0), loss_quad_per_w=pick("loss_quad_per_w", 0.0),
-        input_power_factor=_floats([UPS_INPUT_POWER_FACTOR if e.kind == "ups" else 0.0 for e in elements]),
-    ))  # fmt: skip
-
-
-def _order(ids: Sequence[str], links: Ints) -> Ints:
-    """Parents before children: elements by their longest way from a source, which a chain reaches in as many rounds as it is deep."""
-    depth = np.zeros(len(ids), np.int64)
-    for _ in range(len(ids) + 1):
-        deeper = depth.copy()
-        np.maximum.at(deeper, links[:, 1], depth[links[:, 0]] + 1)
-        if np.array_equal(deeper, depth):
-            order: Ints = np.argsort(depth, kind="stable").astype(np.int64)
-            return order
-        depth = deeper
-    loop = [ids[a] for a, _ in nx.find_cycle(nx.DiGraph(links.tolist()))]
-    raise SiteError(f"the power chain is circular: {' -> '.join([*loop, loop[0]])}; remove one of these links")
-
-
-def _parents(links: Ints, elements: int) -> Ints:
-    """(N, P) parents of each element in the order of the links, -1 padded."""
-    order = np.argsort(links[:, 1], kind="stable")
-    child = links[order, 1]
-    first = np.searchsorted(child, np.arange(elements + 1))
-    out = np.full((elements, max(int(np.diff(first).max(initial=0)), 1)), -1, np.int64)
-    out[child, np.arange(child.size) - first[child]] = links[order, 0]
-    return out
-
-
 def loop_axis(site: Site) -> LoopAxis:
     """Loops, with their coolant at the set-point."""
     loops = tuple(site.loops.values())
@@ -201,18 +117,6 @@ def manifold_axis(site: Site, racks: RackAxis, loop: Callable[[str], int]) -> Ma
         first=first.astype(np.int64), racks=order.astype(np.int64), place=places[order],
         spacing_m=_floats([m.spacing_m for m in manifolds]), lead_m=_floats([m.lead_m for m in manifolds]),
         diameter_m=_floats([m.diameter_m for m in manifolds]), roughness_m=_floats([m.roughness_m for m in manifolds]),
-    ))  # fmt: skip
-
-
-def gear_axis(site: Site, feed: Callable[[str], int]) -> GearAxis:
-    """Mechanical gear: CDUs, pumps, air units, towers, chillers."""
-    tables: tuple[tuple[str, Mapping[str, Any]], ...] = (
-        ("cdu", site.cdus), ("pump", site.pumps), ("air_unit", site.air_units), ("tower", site.towers), ("chiller", site.chillers),
-    )  # fmt: skip
-    gear = [e for _, table in tables for e in table.values()]
-    return _freeze(GearAxis(
-        ids=tuple(e.id for e in gear), kind=tuple(kind for kind, table in tables for _ in table),
-        feed=np.stack([_ints([feed(e.feed_a) for e in gear]), _ints([feed(e.feed_b) for e in gear])], axis=1),
     ))  # fmt: skip
 
 

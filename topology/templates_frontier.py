@@ -7,6 +7,8 @@ power chain above the racks, the plant and the free positions are this template'
 
 from __future__ import annotations
 
+from typing import Any
+
 from topology.builder import Builder
 from topology.errors import UsageError
 from topology.kinds import AirUnit, Cdu, Hall, Loop, Manifold, Meter, Position, Pump, Rack, Redundancy, Row, Settings, Tower
@@ -48,7 +50,7 @@ def frontier(catalog: Catalog, racks: int | None = None) -> Site:
     for side in "ab":
         b.power(f"utility-{side}", "utility", "utility-40mw", feed=side.upper())
         b.power(f"board-{side}", "switchboard", "ideal-40mw", f"utility-{side}", feed=side.upper())
-    boards = {"feed_a": "board-a", "feed_b": "board-b"}
+    boards: dict[str, Any] = {"feed_a": "board-a", "feed_b": "board-b"}
     b.add(Hall(id="hall", air_supply_c=28.0))
     b.add(Loop(id="fws", kind="fws", coolant="water", supply_c=26.0, dp_pa=150e3))
     for n in range(1, GROUPS + 1):
@@ -75,7 +77,7 @@ def frontier(catalog: Catalog, racks: int | None = None) -> Site:
     return b.site(settings, catalog)
 
 
-def _group(b: Builder, n: int, boards: dict[str, str]) -> None:
+def _group(b: Builder, n: int, boards: dict[str, Any]) -> None:
     """One CDU with its loop, its racks, its free position and its meter."""
     name = f"{n:02d}"
     b.add(Row(id=f"row-{name}", hall="hall"))

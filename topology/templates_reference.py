@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from itertools import chain, zip_longest
+from typing import Any
 
 from topology import sizing
 from topology.builder import Builder
@@ -195,7 +196,7 @@ def _spare(b: Builder, name: str, members: Sequence[str]) -> None:
     b.add(Redundancy(id=name, scheme="N+1", members=tuple(members), needed=len(members) - 1))
 
 
-def _mechanical(x: str) -> dict[str, str]:
+def _mechanical(x: str) -> dict[str, Any]:
     return {"feed_a": f"{x}board-mech-a", "feed_b": f"{x}board-mech-b"}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from topology.builder import Builder
 from topology.errors import UsageError
 from topology.kinds import AirUnit, Cdu, Hall, Loop, Manifold, Pump, Rack, Redundancy, Settings, Tower
@@ -34,7 +36,7 @@ def row(catalog: Catalog, racks: int | None = None) -> Site:
         b.power(f"board-{side}", "switchboard", "switchboard-4000a", f"transformer-{side}", [f"generator-{side}"], feed=side.upper())
         b.power(f"ups-{side}", "ups", "ups-1000", f"board-{side}", feed=side.upper())
         b.power(f"busway-{side}", "busway", "busway-1250a", f"ups-{side}", feed=side.upper())
-    boards = {"feed_a": "board-a", "feed_b": "board-b"}
+    boards: dict[str, Any] = {"feed_a": "board-a", "feed_b": "board-b"}
     b.add(Hall(id="hall-1", air_supply_c=27.0))
     b.add(Loop(id="fws", kind="fws", coolant="water", supply_c=24.0, dp_pa=150e3))
     b.add(Loop(id="tcs-1", kind="tcs", coolant="pg25", supply_c=30.0, dp_pa=80e3))
