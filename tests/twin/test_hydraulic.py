@@ -13,8 +13,8 @@ from scipy.optimize import brentq, root
 from tests.twin.sites import small_site
 from topology.kinds import Pump, Rack
 from topology.plant import Plant, plant
+from twin.solvers.friction import friction_haaland
 from twin.solvers.hydraulic import ladder, solve_flow
-from twin.solvers.laws import friction_haaland
 from twin.state import FlowState
 
 Floats = NDArray[np.float64]

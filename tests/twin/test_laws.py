@@ -8,40 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.optimize import brentq
 
 from topology.ratings import counterflow_ua_w_k
-from twin.solvers.laws import biquadratic, counterflow_effectiveness, exchanger_w_k, friction_haaland, york_approach_k
+from twin.solvers.laws import biquadratic, counterflow_effectiveness, exchanger_w_k, york_approach_k
 from twin.solvers.plantside import YORK
-
-
-def colebrook(reynolds: float, rough: float) -> float:
-    """Darcy friction factor by the implicit equation that Haaland approximates."""
-
-    def rest(x: float) -> float:
-        return x + 2.0 * math.log10(rough / 3.7 + 2.51 * x / reynolds)
-
-    return 1.0 / float(brentq(rest, 1.0, 50.0, xtol=1e-13)) ** 2
-
-
-@pytest.mark.parametrize("reynolds", [1e-3, 1.0, 640.0, 2300.0])
-def test_laminar_friction(reynolds: float) -> None:
-    assert friction_haaland(reynolds, 1e-3) == pytest.approx(64.0 / reynolds, rel=1e-14)
-
-
-@given(st.floats(math.log(4000.0), math.log(1e8)), st.floats(0.0, 0.05))
-def test_turbulent_friction_is_within_two_percent_of_colebrook(log_re: float, rough: float) -> None:
-    reynolds = math.exp(log_re)
-    assert friction_haaland(reynolds, rough) == pytest.approx(colebrook(reynolds, rough), rel=0.02)
-
-
-@pytest.mark.parametrize("rough", [0.0, 1e-4, 0.02])
-def test_friction_has_no_jump_in_the_critical_zone(rough: float) -> None:
-    re = np.linspace(2290.0, 4010.0, 1721)
-    f = np.array([friction_haaland(r, rough) for r in re])
-    assert np.abs(np.diff(f)).max() < 1e-4
-    middle = 0.5 * (friction_haaland(2300.0, rough) + friction_haaland(4000.0, rough))
-    assert friction_haaland(3150.0, rough) == pytest.approx(middle, rel=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ import numpy as np
 from topology.axes import Bools, Floats, Ints
 from topology.errors import NotConverged
 from topology.plant import Plant
+from twin.solvers.friction import friction_haaland
 from twin.solvers.jit import kernel
-from twin.solvers.laws import friction_haaland
 from twin.solvers.scatter import sum_by
 from twin.state import FlowState
 

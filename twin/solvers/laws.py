@@ -7,32 +7,11 @@ import math
 from topology.axes import Floats
 from twin.solvers.jit import kernel
 
-LAMINAR_RE, TURBULENT_RE = 2300.0, 4000.0
-"""Bounds of the critical zone (Moody, Trans. ASME 66, 1944); friction is blended linearly in between."""
 YORK_WET_BULB_C = (-34.4, 26.6667)
 YORK_RANGE_K = (1.1111, 22.2222)
 YORK_APPROACH_K = (1.1111, 40.0)
 YORK_LG_MAX = 8.0
 """Bounds of the York correlation (EnergyPlus Engineering Reference, variable speed cooling towers, YorkCalc)."""
-
-
-@kernel
-def friction_haaland(reynolds: float, relative_roughness: float) -> float:
-    """Darcy friction factor: 64/Re laminar, Haaland turbulent (J. Fluids Eng. 105, 1983, p. 89), blended in between.
-
-    Args:
-        reynolds: Reynolds number, above 0.
-        relative_roughness: roughness over diameter.
-    """
-    if reynolds <= LAMINAR_RE:
-        return 64.0 / reynolds
-    re = max(reynolds, TURBULENT_RE)
-    x = -1.8 * math.log10((relative_roughness / 3.7) ** 1.11 + 6.9 / re)
-    turbulent = 1.0 / (x * x)
-    if reynolds >= TURBULENT_RE:
-        return turbulent
-    w = (reynolds - LAMINAR_RE) / (TURBULENT_RE - LAMINAR_RE)
-    return (1.0 - w) * 64.0 / LAMINAR_RE + w * turbulent
 
 
 @kernel
