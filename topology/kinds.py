@@ -10,6 +10,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from topology.ashrae import AIR, LIQUID_C
 from topology.columns import col
 
 STATES = ("planned", "reserved", "committed", "installed", "commissioning", "live", "draining", "retired")
@@ -18,7 +19,15 @@ DRAWING = ("commissioning", "live", "draining")
 HOLDING = ("reserved", "committed", "installed", *DRAWING)
 POWER_KINDS = ("utility", "generator", "transformer", "switchboard", "ups", "sts", "pdu", "busway", "breaker")
 SCHEMES = ("N", "N+1", "2N", "catcher", "block", "isolated", "3N/2", "4N/3")
+ECONOMISERS = ("series", "parallel", "none")
+STAGINGS = ("all", "fewest")
 _FEED_DOC = "power element that its cord {} hangs on"
+PHASES = ("L1", "L2", "L3", "L1L2", "L2L3", "L3L1", "L1L2L3")
+"""Where a load may hang: line to neutral, line to line (a bank of a delta PDU), or on all three."""
+SUPPLY_MODES = ("shared", "cold")
+SHARE_SPREAD_FRAC = 0.05
+"""Error of the split between two cords: active current sharing of 10 % of a supply's load, so 0.05 of the rack (estimate; a droop
+scheme reaches 10 % with its set-points within 0.35 %: Irving and Jovanovic, APEC 2000)."""
 _RESTART = "time from running again to full duty"
 _DELAY = "wait after power is back, so that not everything starts at once"
 _TRANSFER = "time its own transfer switch takes from one feed to the other"
@@ -33,6 +42,10 @@ class Hall:
     id: str = col("name of the hall")
     air_supply_c: float = col("supply air set-point", unit="c", default=24.0)
     air_limit_c: float = col("highest allowed supply air temperature", unit="c", default=32.0)
+    air_m3: float | None = col("air in the hall; 15 m3 for each position where empty", unit="m3", default=None)
+    air_class: str = col("ASHRAE class whose allowable supply air must hold as well", choices=("", *AIR), default="")
+    dew_point_c: float | None = col("dew point of its air, for the interlock of coolant supplies; none where empty", unit="c", default=None)
+    dew_margin_k: float = col("coolant supply stays this much above the dew point", unit="k", default=2.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +68,7 @@ class Position:
     manifold: str = col("row manifold it is connected to; empty for none", refs=("manifold",), default="")
     max_power_w: float | None = col("largest rack it may take", unit="w", default=None)
     max_weight_kg: float | None = col("floor load", unit="kg", default=None)
+    phases: str = col("phases of its taps; unknown where empty", choices=("", *PHASES), default="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +84,9 @@ class Rack:
     owner: str = col("who asked for it", default="")
     budget_w: float | None = col("power allocated to it, where it differs from its SKU's", unit="w", default=None)
     share_a_frac: float = col("share of its load on cord A with both cords alive", unit="frac", default=0.5, high=1.0)
+    share_a_spread_frac: float = col("how far that share may be off, either way", unit="frac", default=SHARE_SPREAD_FRAC, high=1.0)
+    supply_mode: str = col("shared: both cords carry; cold: the supplies of one may sleep", choices=SUPPLY_MODES, default="shared")
+    phases: str = col("phases of its cords, where they differ from its position's", choices=("", *PHASES), default="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +105,9 @@ class PowerElement:
     loss_fixed_w: float | None = col("no-load loss", unit="w", default=None)
     loss_frac: float | None = col("loss in proportion to output", unit="frac", default=None)
     loss_quad_per_w: float | None = col("square-law loss", unit="per_w", default=None)
+    breaking_a: float | None = col("largest fault current that it interrupts", unit="a", default=None, positive=True)
+    fault_va: float | None = col("three-phase fault level at its output, a utility's", unit="va", default=None, positive=True)
+    ambient_c: float | None = col("air it stands in, where that is not the site's design dry bulb", unit="c", default=None)
     battery_s: float | None = col("time its battery carries its rating", unit="s", default=None)
     start_s: float | None = col("time from loss of the utility to taking load, a generator's", unit="s", default=None)
     transfer_s: float | None = col("time it takes to change to a transfer parent", unit="s", default=None)
@@ -114,6 +134,18 @@ class Loop:
     supply_limit_c: float | None = col("highest allowed supply temperature; set-point + 3 K where empty", unit="c", default=None)
     dp_pa: float = col("differential pressure that its pumps hold at the header", unit="pa", default=100e3, positive=True)
     flow_limit_kg_s: float | None = col("largest flow its mains carry", unit="kg_s", default=None)
+    economiser: str = col(
+        "how towers and dry coolers serve a facility loop that has chillers: series (they cool first, chillers trim the rest), "
+        "parallel (alone while they hold the set-point, else chillers carry everything), none (they only serve condensers)",
+        choices=ECONOMISERS, default="series",
+    )  # fmt: skip
+    staging: str = col("tower cells of a facility loop that run: all, or the fewest that hold it", choices=STAGINGS, default="all")
+    reuse_w: float = col("heat that a user outside the site takes from a facility loop while it has it", unit="w", default=0.0)
+    mains_m: float | None = col("length of its mains, one way; 40 m for a TCS, 200 m for an FWS where empty", unit="m", default=None)
+    mains_m3: float | None = col("coolant in its mains, both ways; 2 m/s at the rated flow where empty", unit="m3", default=None)
+    liquid_class: str = col(
+        "ASHRAE class whose highest supply must hold: W for facility loops, S for TCS", choices=("", *LIQUID_C), default=""
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +159,7 @@ class Cdu:
     hall: str = col("hall it stands in; a liquid-to-air unit gives its heat to this hall's air", refs=("hall",))
     feed_a: str = col(_FEED_DOC.format("A"), refs=POWER_KINDS)
     feed_b: str = col(_FEED_DOC.format("B"), refs=POWER_KINDS, default="")
+    fouling_k_w: float = col("thermal resistance that fouling adds to its exchanger", unit="k_w", default=0.0)
     transfer_s: float = col(_TRANSFER, unit="s", default=TRANSFER_S)
     restart_delay_s: float = col(_DELAY, unit="s", default=5.0)
     restart_s: float = col(_RESTART, unit="s", default=20.0)
@@ -160,7 +193,7 @@ class Pump:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AirUnit:
-    """A fan wall or CRAH that cools a hall's air with facility water."""
+    """A fan wall or CRAH that cools a hall's air with facility water; with a position, a rear door that cools its rack's exhaust."""
 
     id: str = col("name of the unit")
     model: str = col("catalog model", refs=("air_unit_model",))
@@ -168,6 +201,7 @@ class AirUnit:
     fws: str = col("facility loop that takes its heat", refs=("loop",))
     feed_a: str = col(_FEED_DOC.format("A"), refs=POWER_KINDS)
     feed_b: str = col(_FEED_DOC.format("B"), refs=POWER_KINDS, default="")
+    position: str = col("position whose rack it stands behind, for a rear door; empty for a fan wall", refs=("position",), default="")
     transfer_s: float = col(_TRANSFER, unit="s", default=TRANSFER_S)
     restart_delay_s: float = col(_DELAY, unit="s", default=15.0)
     restart_s: float = col(_RESTART, unit="s", default=15.0)
@@ -185,6 +219,17 @@ class Tower:
     transfer_s: float = col(_TRANSFER, unit="s", default=TRANSFER_S)
     restart_delay_s: float = col(_DELAY, unit="s", default=20.0)
     restart_s: float = col(_RESTART, unit="s", default=30.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DryCooler:
+    """A dry cooler on a facility loop: heat to outdoor air through a finned coil, by its model also with wetted pads."""
+
+    id: str = col("name of the dry cooler")
+    model: str = col("catalog model", refs=("dry_cooler_model",))
+    fws: str = col("facility loop it cools", refs=("loop",))
+    feed_a: str = col(_FEED_DOC.format("A"), refs=POWER_KINDS)
+    feed_b: str = col(_FEED_DOC.format("B"), refs=POWER_KINDS, default="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,14 +283,14 @@ class Meter:
 SITE_FILES: Mapping[str, type] = {
     "halls": Hall, "rows": Row, "positions": Position, "racks": Rack, "power": PowerElement, "power_links": PowerLink,
     "loops": Loop, "cdus": Cdu, "manifolds": Manifold, "pumps": Pump, "air_units": AirUnit, "towers": Tower,
-    "chillers": Chiller, "redundancy": Redundancy, "common_causes": CommonCause, "meters": Meter,
+    "chillers": Chiller, "dry_coolers": DryCooler, "redundancy": Redundancy, "common_causes": CommonCause, "meters": Meter,
 }  # fmt: skip
 """File stem in a site folder to the kind of its rows."""
 
 KIND_NAMES: Mapping[type, str] = {
     Hall: "hall", Row: "row", Position: "position", Rack: "rack", PowerElement: "power", PowerLink: "power_link",
     Loop: "loop", Cdu: "cdu", Manifold: "manifold", Pump: "pump", AirUnit: "air_unit", Tower: "tower",
-    Chiller: "chiller", Redundancy: "redundancy", CommonCause: "common_cause", Meter: "meter",
+    Chiller: "chiller", DryCooler: "dry_cooler", Redundancy: "redundancy", CommonCause: "common_cause", Meter: "meter",
 }  # fmt: skip
 
 

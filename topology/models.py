@@ -51,7 +51,8 @@ class Chip(Model):
     """An accelerator or host processor.
 
     The cold plate (or heat sink) is ``R = r_base + r_flow * q^-r_exponent`` with q the coolant flow of one chip [kg/s]; an
-    air-cooled chip has ``r_air_k_w`` instead.
+    air-cooled chip has ``r_air_k_w`` instead. Where a table is published, ``plate_flow_kg_s`` and ``plate_r_k_w`` hold its points and
+    win over the three coefficients: the same law is fitted to them (:mod:`topology.plates`).
     """
 
     vendor: str = col("who makes it")
@@ -66,6 +67,15 @@ class Chip(Model):
     r_flow: float = col("flow-dependent part of the resistance [K/W (kg/s)^n]", type="number", default=0.0, low=0.0)
     r_exponent: float = col("n of the flow-dependent part", type="number", default=0.8, low=0.0, high=2.0)
     r_air_k_w: float | None = col("junction to inlet air resistance of an air-cooled package", unit="k_w", default=None)
+    plate_flow_kg_s: tuple[float, ...] = field(default=())
+    plate_r_k_w: tuple[float, ...] = field(default=())
+    r_memory_k_w: float | None = col("memory above the junction, for each watt of the chip", unit="k_w", default=None)
+    leakage_frac_k: float = col(
+        "growth of its power for each kelvin above leakage_ref_c [1/K]", type="number", default=0.0, low=0.0, high=0.05
+    )
+    leakage_ref_c: float = col("junction temperature at which max_w and idle_w hold, for its leakage", unit="c", default=65.0)
+    plate_kg: float = col("copper (or aluminium of a heat sink) of one, with what it is clamped to", unit="kg", default=1.0)
+    plate_m3: float = col("coolant inside one cold plate", unit="m3", default=1e-4)
     memory_bytes: float | None = col("memory", unit="bytes", default=None)
     memory_bytes_s: float | None = col("memory bandwidth", unit="bytes_s", default=None)
     dense_fp8_flops: float | None = col("dense FP8 rate", unit="flops", default=None)
@@ -90,6 +100,11 @@ class Part:
     liquid_frac: float = col("share of its heat that goes to liquid", unit="frac", default=0.0, high=1.0)
     converted: bool = col("whether it is fed through the conversion stages", type="flag", default=True)
     chip: str = col("chip that this part is, for its temperature", refs=("chip",), default="")
+    plate_order: int = col(
+        "place of its plates on the coolant path that they share with other parts: 1 first; 0 for a path of their own",
+        type="integer", default=0, low=0,
+    )  # fmt: skip
+    plates_in_series: int = col("how many of its plates one path passes one after the other", type="integer", default=1, low=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,13 +138,44 @@ class Sku(Model):
     dp_pa: float = col("pressure drop at that flow, quick disconnects included", unit="pa", default=0.0)
     coolant_limit_c: float | None = col("highest allowed coolant supply temperature", unit="c", default=None)
     inlet_limit_c: float = col("highest allowed inlet air temperature", unit="c", default=35.0)
+    return_limit_c: float | None = col("highest allowed coolant return temperature", unit="c", default=None)
     weight_kg: float = col("loaded weight", unit="kg", default=1000.0)
+    coolant_m3: float | None = col("coolant inside it, plates included; 0.6 L for each kW where empty", unit="m3", default=None)
+    air_side_j_k: float = col("heat capacity of what its air passes", unit="j_k", default=222e3)
     price_usd: float | None = col("price of one rack", unit="usd", default=None)
 
     @property
     def accelerators(self) -> int:
         """How many of its accelerator one rack holds."""
         return sum(p.count for p in self.parts if p.chip == self.chip)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TripStage:
+    """One mechanism that opens a breaker or takes a UPS off its inverter; the quickest of an element's stages acts.
+
+    With m the current over the element's rating (before its continuous share), p the pickup:
+
+    - ``thermal``: heat follows ``m^2`` with ``tau_s`` and trips at ``p^2``: ``t = tau ln((m^2 - m0^2) / (m^2 - p^2))`` after m0;
+    - ``definite``: ``delay_s`` above p (magnetic part, short-time delay, overload class of a UPS);
+    - ``inverse``: ``t = scale_s / ((m / p)^exponent - 1) + offset_s`` (IEEE C37.112, IEC 60255-151);
+    - ``exponential``: ``t = scale_s exp(-decay (m - p)) + offset_s`` (electronic breakers of rack PDUs).
+    """
+
+    law: str = col("how it acts", choices=("thermal", "definite", "inverse", "exponential"))
+    pickup: float = col("current over rating from which it may act", type="number", low=0.0, positive=True)
+    pickup_late: float | None = col(
+        "current over rating from which it surely acts; the pickup where empty", type="number", default=None, low=0.0
+    )
+    tau_s: float = col("thermal: time constant", unit="s", default=0.0)
+    delay_s: float = col("definite: delay with clearing", unit="s", default=0.0)
+    scale_s: float = col("inverse and exponential: scale of the time", unit="s", default=0.0)
+    exponent: float = col("inverse: exponent", type="number", default=2.0, low=0.0)
+    decay: float = col("exponential: fall for each multiple of the rating", type="number", default=0.0, low=0.0)
+    offset_s: float = col("inverse and exponential: time that is added", unit="s", default=0.0, low=-1e6)
+    reset_s: float = col("time in which the memory of an overload fades, not of a thermal stage; 0: at once", unit="s", default=0.0)
+    early_frac: float = col("share by which it may act earlier", unit="frac", default=0.0, high=0.99)
+    late_frac: float = col("share by which it may act later", unit="frac", default=0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +195,14 @@ class PowerModel(Model):
     start_s: float | None = col("time from loss of the utility to taking load, a generator's", unit="s", default=None)
     transfer_s: float | None = col("time it takes to change to a transfer parent", unit="s", default=None)
     restart_delay_s: float | None = col("wait after its input is back before it draws again", unit="s", default=None)
+    trip: tuple[TripStage, ...] = field(default=())
+    breaking_a: float | None = col("largest fault current that it interrupts", unit="a", default=None)
+    fault_va: float | None = col("three-phase fault level at its output, a utility's", unit="va", default=None)
+    step_frac: float | None = col("largest load step it takes, over its rating, a generator's", unit="frac", default=None)
+    altitude_from_m: float = col("height from which its rating falls", unit="m", default=0.0)
+    altitude_per_m: float = col("fall of its rating for each metre above that [1/m]", type="number", default=0.0, low=0.0)
+    ambient_from_c: float = col("air temperature from which its rating falls", unit="c", default=40.0)
+    ambient_per_k: float = col("fall of its rating for each kelvin above that [1/K]", type="number", default=0.0, low=0.0)
     price_usd: float | None = col("price of one", unit="usd", default=None)
 
 
@@ -167,11 +221,19 @@ class CduModel(Model):
     sink: str = col("what takes the heat", choices=("fws", "air"), default="fws")
     ua_exponent_tcs: float = col("n of UA ~ flow^n, IT side", type="number", default=0.8, low=0.0, high=1.0)
     ua_exponent_cold: float = col("n of UA ~ flow^n, cold side", type="number", default=0.8, low=0.0, high=1.0)
+    ua_share_tcs_frac: float = col("share of the resistance at the rating that the IT side has", unit="frac", default=0.5, high=1.0)
+    controller: str = col(
+        "what drives the fans of a liquid-to-air unit: nothing, or the published AALC firmware", choices=("", "aalc"), default=""
+    )
     fan_w: float = col("fan power at rated air flow (liquid-to-air units)", unit="w", default=0.0)
     aux_w: float = col("controls and everything that always runs", unit="w", default=0.0)
     pumps: int = col("integrated pumps", type="integer", default=0, low=0)
     pump: str = col("model of the integrated pumps", refs=("pump_model",), default="")
     pump_fixed_w: float = col("constant pump power where no curve is known", unit="w", default=0.0)
+    tcs_m3: float | None = col("coolant on the IT side of the unit; 50 L for each MW where empty", unit="m3", default=None)
+    cold_m3: float | None = col("water on the cold side; 50 L for each MW where empty", unit="m3", default=None)
+    exchanger_kg: float | None = col("steel of its exchanger; 250 kg for each MW where empty", unit="kg", default=None)
+    valve_s: float = col("stroke of its control valve (or ramp of its fans), closed to open", unit="s", default=60.0, positive=True)
     price_usd: float | None = col("price of one", unit="usd", default=None)
 
 
@@ -184,6 +246,8 @@ class PumpModel(Model):
     efficiency_frac: float = col("wire to water efficiency", unit="frac", positive=True, high=1.0)
     speed_floor_frac: float = col("lowest speed", unit="frac", default=0.2, high=1.0)
     rating_w: float | None = col("motor rating", unit="w", default=None)
+    rundown_s: float = col("time in which it coasts to half its speed without power", unit="s", default=1.5, positive=True)
+    ramp_s: float = col("time in which its drive takes it from rest to full speed", unit="s", default=10.0, positive=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +260,10 @@ class AirUnitModel(Model):
     water_flow_kg_s: float = col("rated water flow", unit="kg_s", positive=True)
     fan_w: float = col("fan power at rated air flow", unit="w")
     fan_floor_frac: float = col("lowest fan speed", unit="frac", default=0.3, high=1.0)
+    coil_kg: float | None = col("copper and aluminium of its coil; 400 kg for each MW where empty", unit="kg", default=None)
+    water_m3: float | None = col("water in its coil; 100 L for each MW where empty", unit="m3", default=None)
+    valve_s: float = col("stroke of its control valve, closed to open", unit="s", default=60.0, positive=True)
+    rundown_s: float = col("time in which its fans coast to half their speed without power", unit="s", default=8.0, positive=True)
     price_usd: float | None = col("price of one", unit="usd", default=None)
 
 
@@ -209,6 +277,10 @@ class TowerModel(Model):
     exchanger_approach_k: float = col("FWS supply minus tower water, plate heat exchanger", unit="k", default=1.5)
     fan_w: float = col("fan power at full speed", unit="w")
     pump_w: float = col("tower water pump", unit="w")
+    basin_m3: float | None = col("water in its basin, pipes and exchanger; two minutes of its flow where empty", unit="m3", default=None)
+    fan_ramp_s: float = col(
+        "time in which its fan goes from rest to full speed, or from full speed to rest", unit="s", default=30.0, positive=True
+    )
     price_usd: float | None = col("price of one", unit="usd", default=None)
 
 
@@ -243,7 +315,7 @@ MODEL_FILES: Mapping[str, type[Model]] = {
 }  # fmt: skip
 """Catalog kind (also the TOML file's stem, in the plural: ``chips.toml``, ``skus.toml``, ...) to its dataclass."""
 
-NESTED: Mapping[str, type] = MappingProxyType({"parts": Part, "stages": Stage})
+NESTED: Mapping[str, type] = MappingProxyType({"parts": Part, "stages": Stage, "trip": TripStage})
 """Fields of a model that are lists of tables, and what each table is."""
 
 CURVE_LENGTHS: Mapping[str, int] = MappingProxyType({"cap_f_t": 6, "eir_f_t": 6, "eir_f_plr": 3})
