@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from topology.models import Chip, Sku
+    from topology.models import Chip, PowerModel, Sku
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -42,6 +42,9 @@ class RackAxis(Axis):
         hall: (R,) index on the hall axis.
         feed: (R, 2) index on the power axis of cords A and B.
         share_a_frac: (R,) share of the load on cord A with both alive.
+        share_low_frac: (R,) smallest that share may be.
+        share_high_frac: (R,) largest that it may be.
+        phases: (R,) index into :data:`topology.kinds.PHASES`, -1 where nobody said it.
         power_factor: (R,) at the rack's input.
         nameplate_w: (R,) nameplate input power.
         budget_w: (R,) allocated input power.
@@ -66,6 +69,9 @@ class RackAxis(Axis):
     hall: Ints
     feed: Ints
     share_a_frac: Floats
+    share_low_frac: Floats
+    share_high_frac: Floats
+    phases: Ints
     power_factor: Floats
     nameplate_w: Floats
     budget_w: Floats
@@ -107,6 +113,14 @@ class PowerAxis(Axis):
         transfer_s: (N,) time to change to a transfer parent.
         restart_delay_s: (N,) wait after the input is back before it draws again.
         ups_backed: (N,) a UPS with a battery stands on every normal way from a source to its output, itself included.
+        model: (N,) index into ``models``.
+        models: catalog models in use, ``None`` for elements without one.
+        continuous_frac: (N,) share of the rating that may be used continuously; ratings above have it in them.
+        altitude_frac: (N,) what the site's altitude leaves of the rating; in the ratings above.
+        ambient_frac: (N,) what the air around it leaves of the rating; in the ratings above.
+        fault_va: (N,) three-phase fault level that a source brings, 0 where unknown.
+        breaking_a: (N,) largest fault current that it interrupts, 0 where unknown.
+        step_frac: (N,) largest load step over its rating, a generator's; infinite for other kinds.
     """
 
     kind: tuple[str, ...]
@@ -127,6 +141,14 @@ class PowerAxis(Axis):
     transfer_s: Floats
     restart_delay_s: Floats
     ups_backed: Bools
+    model: Ints
+    models: tuple[PowerModel | None, ...]
+    continuous_frac: Floats
+    altitude_frac: Floats
+    ambient_frac: Floats
+    fault_va: Floats
+    breaking_a: Floats
+    step_frac: Floats
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from topology.axes import (
     RackAxis,
     TowerAxis,
 )
-from topology.kinds import DRAWING, HOLDING
+from topology.kinds import DRAWING, HOLDING, PHASES
 from topology.models import AirUnitModel, CduModel, ChillerModel, Chip, Coolant, PumpModel, Sku, TowerModel
 from topology.ratings import counterflow_ua_w_k, quadratic_resistance
 from topology.site import Site
@@ -55,12 +55,16 @@ def rack_axis(site: Site, hall: Callable[[str], int], feed: Callable[[str], int]
     resistance = np.where(hung >= 0, each([quadratic_resistance(s.dp_pa, s.flow_kg_s) for s in skus]), math.inf)
     allocated = each([_or(s.allocated_w, s.nameplate_w) for s in skus])
     budget = np.asarray([r.budget_w for r in racks], dtype=np.float64)  # none becomes NaN
+    share, spread = _floats([r.share_a_frac for r in racks]), _floats([r.share_a_spread_frac for r in racks])
+    cold, phase = np.asarray([r.supply_mode == "cold" for r in racks], dtype=bool), lookup(PHASES)
     paired = list(zip(chips, skus, strict=True))
     return _freeze(RackAxis(
         ids=tuple(r.id for r in racks), sku=sku, skus=skus, chips=chips,
         hall=_ints([hall(site.rows[p.row].hall) for p in places]),
         feed=np.stack([_ints([feed(p.feed_a) for p in places]), _ints([feed(p.feed_b) for p in places])], axis=1),
-        share_a_frac=_floats([r.share_a_frac for r in racks]),
+        share_a_frac=share, share_low_frac=np.where(cold, 0.0, np.maximum(share - spread, 0.0)),
+        share_high_frac=np.where(cold, 1.0, np.minimum(share + spread, 1.0)),
+        phases=_ints([phase(r.phases or p.phases) for r, p in zip(racks, places, strict=True)]),
         power_factor=each([s.power_factor for s in skus]),
         nameplate_w=each([s.nameplate_w for s in skus]),
         budget_w=np.where(np.isnan(budget), allocated, budget),

@@ -15,6 +15,7 @@ from topology.axes import Bools, Floats, GearAxis, Ints, PowerAxis
 from topology.errors import SiteError
 from topology.kinds import TRANSFER_S
 from topology.models import PowerModel
+from topology.ratings import remaining_frac
 from topology.site import Site
 
 UPS_INPUT_POWER_FACTOR = 0.99
@@ -27,6 +28,8 @@ SWITCH_S: Mapping[str, float] = MappingProxyType({"sts": 0.004, "ups": 0.004})
 """Transfer of a static switch: a quarter of a cycle (IEC 62310-3 class; estimate)."""
 RESTART_DELAY_S: Mapping[str, float] = MappingProxyType({"ups": 10.0})
 """Wait of a UPS's rectifier before it draws from a source that is back (walk-in; estimate)."""
+STEP_FRAC = 0.6
+"""Largest load step of a generator over its rating where its model says nothing: a turbocharged set (ISO 8528-5 class; estimate)."""
 
 
 def power_axis(site: Site) -> PowerAxis:
@@ -50,7 +53,16 @@ def power_axis(site: Site) -> PowerAxis:
         found = pick(name, math.nan)
         return np.where(np.isnan(found), floats([by_kind.get(kind, otherwise) for kind in kinds]), found)
 
-    derate = pick("derate_frac", 1.0)
+    def modelled(name: str, otherwise: float) -> Floats:
+        return floats([given(getattr(m, name, None), otherwise) for m in models])[model]
+
+    continuous = pick("derate_frac", 1.0)
+    ambient_c = floats([given(e.ambient_c, site.settings.design_dry_bulb_c) for e in elements])
+    altitude = remaining_frac(site.settings.altitude_m, modelled("altitude_from_m", 0.0), modelled("altitude_per_m", 0.0))
+    ambient = remaining_frac(ambient_c, modelled("ambient_from_c", 0.0), modelled("ambient_per_k", 0.0))
+    derate = continuous * altitude * ambient
+    if not (derate > 0.0).all():
+        raise SiteError(f"nothing is left of the rating of {ids[int(np.argmin(derate))]!r} at this altitude and air temperature")
     battery_s = np.where([kind == "ups" for kind in kinds], timed("battery_s", BATTERY_S), 0.0)
     rating = np.minimum(pick("rating_w", math.inf), pick("rating_va", math.inf))
     return freeze(PowerAxis(
@@ -64,7 +76,10 @@ def power_axis(site: Site) -> PowerAxis:
         battery_j=np.multiply(battery_s, rating, out=np.zeros(len(ids)), where=battery_s > 0.0),
         start_s=np.where([kind == "generator" for kind in kinds], timed("start_s", START_S), 0.0),
         transfer_s=timed("transfer_s", SWITCH_S, TRANSFER_S), restart_delay_s=timed("restart_delay_s", RESTART_DELAY_S),
-        ups_backed=_backed(links[normal], battery_s > 0.0),
+        ups_backed=_backed(links[normal], battery_s > 0.0), model=model, models=tuple(models),
+        continuous_frac=continuous, altitude_frac=altitude, ambient_frac=ambient,
+        fault_va=pick("fault_va", 0.0), breaking_a=pick("breaking_a", 0.0),
+        step_frac=np.where([kind == "generator" for kind in kinds], modelled("step_frac", STEP_FRAC), math.inf),
     ))  # fmt: skip
 
 

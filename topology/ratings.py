@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
+from topology.axes import Floats
 from topology.errors import SiteError
 
 
@@ -52,3 +55,40 @@ def quadratic_resistance(dp_pa: float, flow_kg_s: float) -> float:
     25000.0
     """
     return dp_pa / flow_kg_s**2 if flow_kg_s > 0.0 else math.inf
+
+
+def remaining_frac(at: Floats | float, start: Floats | float, fall: Floats | float) -> Floats:
+    """What a linear derating leaves of a rating: ``1 - fall (at - start)`` above ``start``, 1 below; never less than 0.
+
+    Makers state it so for altitude and for ambient temperature: 0.3 % for each 100 m above 1,000 m of a dry transformer, 3 % for
+    each 500 m above 1,000 m and each 5 K above 40 degC of a generator. The figures themselves are the catalog's.
+
+    Args:
+        at: height [m] or air temperature [degC], any shape.
+        start: from where the rating falls, same unit.
+        fall: fall for each metre or kelvin.
+
+    Returns:
+        Share of the rating.
+
+    >>> float(remaining_frac(1500.0, 1000.0, 0.003 / 100))
+    0.985
+    """
+    left: Floats = np.maximum(1.0 - fall * np.maximum(np.asarray(at, dtype=np.float64) - start, 0.0), 0.0)
+    return left
+
+
+def apparent_va(voltage_v: float, current_a: float, phases: str = "L1L2L3", continuous_frac: float = 1.0) -> float:
+    """What a feed carries [VA]: ``sqrt(3) V I`` on three phases, ``V I / sqrt(3)`` line to neutral, ``V I`` line to line.
+
+    Args:
+        voltage_v: line-to-line voltage [V].
+        current_a: line current [A].
+        phases: one of :data:`topology.kinds.PHASES`.
+        continuous_frac: share that may be used continuously.
+
+    >>> round(apparent_va(208.0, 24.0)), round(apparent_va(208.0, 16.0, "L1L2"))
+    (8646, 3328)
+    """
+    lines = phases.count("L")
+    return continuous_frac * voltage_v * current_a * {1: 1.0 / math.sqrt(3.0), 2: 1.0, 3: math.sqrt(3.0)}[lines]

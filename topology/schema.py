@@ -10,6 +10,7 @@ from topology.columns import Column, columns_of
 from topology.kinds import SITE_FILES, Settings
 from topology.models import MODEL_FILES, Part, Provenance, Stage
 from topology.read import REQUIRED_FILES, SETTINGS_FILE
+from topology.trip import TripStage
 from topology.units import QUANTITIES, split
 
 _CATALOG_EXTRA = (("source", "where the figures come from"), ("date", "when that was published or read"),
@@ -56,6 +57,8 @@ def schema() -> tuple[SchemaRow, ...]:
         file = f"catalog/{name}s.toml"
         rows += [_row(file, False, c) for c in columns_of(model)]
         rows += list(_provenance(file))
+        if name == "power_model":
+            rows += [_row(f"{file} trip", False, c) for c in columns_of(TripStage)]
         if name == "sku":
             rows += [_row(f"{file} {part}", False, c) for part, kind in (("parts", Part), ("stages", Stage)) for c in columns_of(kind)]
     return tuple(rows)
