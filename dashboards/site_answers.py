@@ -97,7 +97,7 @@ def _loops(site: Site) -> list[dict[str, Any]]:
             "element": loop.id, "kind": loop.kind, "coolant": loop.coolant, "supply_c": loop.supply_c,
             "cdus": [c.id for c in site.cdus.values() if loop.id in (c.loop, c.fws)],
             "manifolds": [m.id for m in site.manifolds.values() if m.loop == loop.id],
-            "plant": [e.id for t in (site.towers, site.chillers, site.air_units) for e in t.values() if e.fws == loop.id],
+            "plant": [e.id for t in (site.towers, site.dry_coolers, site.chillers, site.air_units) for e in t.values() if e.fws == loop.id],
         }
         for loop in site.loops.values()
     ]  # fmt: skip

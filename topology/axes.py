@@ -52,11 +52,18 @@ class RackAxis(Axis):
         resistance: (R,) branch dp over flow squared [Pa s2/kg2]; infinite for a rack without liquid.
         flow_kg_s: (R,) rated coolant flow.
         plate_share_frac: (R,) share of the rack's flow that passes one accelerator's plate.
+        path_share_frac: (R,) share of the rack's flow on the path that its plate sits on.
+        series_frac: (R,) heat of accelerators ahead of the last on that path, over the power of one accelerator.
         r_base_k_w: (R,) cold plate resistance at very high flow.
         r_flow: (R,) flow-dependent part [K/W (kg/s)^n].
         r_exponent: (R,) n of that part.
         r_air_k_w: (R,) junction to inlet air, 0 for a liquid-cooled chip.
+        r_memory_k_w: (R,) memory above the junction a watt of the chip, 0 where unknown.
+        leakage_frac_k: (R,) growth of accelerator power a kelvin [1/K].
+        leakage_ref_c: (R,) junction temperature at which its power is stated.
         chip_limit_c: (R,) junction limit.
+        memory_limit_c: (R,) memory limit, infinite where its temperature or its limit is unknown.
+        return_limit_c: (R,) highest coolant return, infinite where the SKU gives none.
         coolant_limit_c: (R,) highest coolant supply, infinite where the SKU gives none.
         inlet_limit_c: (R,) highest inlet air.
         drawing: (R,) in a state that draws power.
@@ -79,11 +86,18 @@ class RackAxis(Axis):
     resistance: Floats
     flow_kg_s: Floats
     plate_share_frac: Floats
+    path_share_frac: Floats
+    series_frac: Floats
     r_base_k_w: Floats
     r_flow: Floats
     r_exponent: Floats
     r_air_k_w: Floats
+    r_memory_k_w: Floats
+    leakage_frac_k: Floats
+    leakage_ref_c: Floats
     chip_limit_c: Floats
+    memory_limit_c: Floats
+    return_limit_c: Floats
     coolant_limit_c: Floats
     inlet_limit_c: Floats
     drawing: Bools
@@ -157,23 +171,35 @@ class LoopAxis(Axis):
 
     Attributes:
         fws: (L,) a facility loop.
-        supply_c: (L,) set-point.
+        supply_c: (L,) set-point, raised by the dew-point interlock where the air of a hall asks for it.
+        asked_c: (L,) set-point that the site asks for.
+        dew_floor_c: (L,) lowest supply that the interlock lets through, minus infinity where no dew point is known.
         supply_limit_c: (L,) highest allowed supply.
+        class_limit_c: (L,) highest supply of its ASHRAE class, infinite without one.
         dp_pa: (L,) header differential pressure held.
         flow_limit_kg_s: (L,) largest flow of the mains, infinite where none is given.
         rho_kg_m3: (L,) coolant density at the set-point.
         cp_j_kg_k: (L,) heat capacity there.
         mu_pa_s: (L,) viscosity there.
+        economiser: (L,) index into :data:`topology.kinds.ECONOMISERS`.
+        fewest: (L,) only as many tower cells run as hold the set-point.
+        reuse_w: (L,) heat that a user outside takes.
     """
 
     fws: Bools
     supply_c: Floats
+    asked_c: Floats
+    dew_floor_c: Floats
     supply_limit_c: Floats
+    class_limit_c: Floats
     dp_pa: Floats
     flow_limit_kg_s: Floats
     rho_kg_m3: Floats
     cp_j_kg_k: Floats
     mu_pa_s: Floats
+    economiser: Ints
+    fewest: Bools
+    reuse_w: Floats
 
 
 @dataclass(frozen=True)
@@ -217,6 +243,10 @@ class ExchangerAxis(Axis):
         ua_w_k: (C,) conductance at rated flows.
         hot_exponent: (C,) n of UA ~ flow^n, hot side.
         cold_exponent: (C,) the same, cold side.
+        hot_share_frac: (C,) share of the resistance at the rating that the hot side has.
+        fouling_k_w: (C,) resistance that fouling adds.
+        firmware: (C,) fans follow the published controller of liquid-to-air units.
+        rack: (C,) rack whose exhaust a rear door cools, -1 for everything else.
         fan_w: (C,) fan power at rated air flow (air units, liquid-to-air CDUs).
         fan_floor_frac: (C,) lowest fan speed.
         aux_w: (C,) controls that always run.
@@ -236,6 +266,10 @@ class ExchangerAxis(Axis):
     ua_w_k: Floats
     hot_exponent: Floats
     cold_exponent: Floats
+    hot_share_frac: Floats
+    fouling_k_w: Floats
+    firmware: Bools
+    rack: Ints
     fan_w: Floats
     fan_floor_frac: Floats
     aux_w: Floats
@@ -270,59 +304,12 @@ class PumpAxis(Axis):
 
 
 @dataclass(frozen=True)
-class TowerAxis(Axis):
-    """Cooling tower cells (W).
-
-    Attributes:
-        fws: (W,) facility loop.
-        duty_w: (W,) rated heat.
-        water_kg_s: (W,) tower water flow.
-        lg_ratio: (W,) water to air mass flow over design at full fan speed.
-        exchanger_k: (W,) FWS supply minus tower water.
-        fan_w: (W,) fan power at full speed.
-        pump_w: (W,) tower water pump.
-        gear: (W,) index on the gear axis.
-    """
-
-    fws: Ints
-    duty_w: Floats
-    water_kg_s: Floats
-    lg_ratio: Floats
-    exchanger_k: Floats
-    fan_w: Floats
-    pump_w: Floats
-    gear: Ints
-
-
-@dataclass(frozen=True)
-class ChillerAxis(Axis):
-    """Trim chillers (K); DOE-2 coefficient rows ``cap_f_t`` (K, 6), ``eir_f_t`` (K, 6), ``eir_f_plr`` (K, 3).
-
-    Attributes:
-        fws: (K,) facility loop.
-        duty_w: (K,) reference capacity.
-        cop: (K,) reference COP [W/W].
-        cap_f_t: (K, 6) capacity as biquadratic of leaving chilled and entering condenser temperature.
-        eir_f_t: (K, 6) EIR as the same.
-        eir_f_plr: (K, 3) EIR as quadratic of part load.
-        gear: (K,) index on the gear axis.
-    """
-
-    fws: Ints
-    duty_w: Floats
-    cop: Floats
-    cap_f_t: Floats
-    eir_f_t: Floats
-    eir_f_plr: Floats
-    gear: Ints
-
-
-@dataclass(frozen=True)
 class HallAxis(Axis):
-    """Halls (H): air set-point and limit [degC]."""
+    """Halls (H): air set-point, limit, and highest supply of the hall's ASHRAE class at the site's height [degC]."""
 
     air_supply_c: Floats
     air_limit_c: Floats
+    class_limit_c: Floats
 
 
 @dataclass(frozen=True)

@@ -27,10 +27,10 @@ def liquid_racks_have_a_loop(c: Context) -> Iterator[Finding]:
 
 @rule
 def loops_are_of_the_right_kind(c: Context) -> Iterator[Finding]:
-    """Manifolds and CDUs serve TCS loops; CDUs, air units, towers and chillers hang on facility loops."""
+    """Manifolds and CDUs serve TCS loops; CDUs, air units, towers, dry coolers and chillers hang on facility loops."""
     site = c.site
     wanted: list[tuple[Any, str, str]] = [(e, "loop", "tcs") for e in (*site.manifolds.values(), *site.cdus.values())]
-    wanted += [(e, "fws", "fws") for t in (site.cdus, site.air_units, site.towers, site.chillers) for e in t.values()]
+    wanted += [(e, "fws", "fws") for t in (site.cdus, site.air_units, site.towers, site.chillers, site.dry_coolers) for e in t.values()]
     for element, column, kind in wanted:
         loop = site.loops.get(getattr(element, column))
         if loop is not None and loop.kind != kind:
@@ -40,13 +40,13 @@ def loops_are_of_the_right_kind(c: Context) -> Iterator[Finding]:
 
 @rule
 def loops_have_a_sink(c: Context) -> Iterator[Finding]:
-    """A TCS loop has a CDU, a facility loop a tower or a chiller."""
-    if not c.unsure.isdisjoint(("cdu", "tower", "chiller")):
+    """A TCS loop has a CDU, a facility loop a tower or a dry cooler (a chiller needs one as well, for its condenser)."""
+    if not c.unsure.isdisjoint(("cdu", "tower", "dry_cooler")):
         return
-    sinks = {u.loop for u in c.site.cdus.values()} | {e.fws for t in (c.site.towers, c.site.chillers) for e in t.values()}
+    sinks = {u.loop for u in c.site.cdus.values()} | {e.fws for t in (c.site.towers, c.site.dry_coolers) for e in t.values()}
     for loop in c.site.loops.values():
         if loop.id not in sinks:
-            what, file = ("CDU", "cdus.csv") if loop.kind == "tcs" else ("tower or chiller", "towers.csv")
+            what, file = ("CDU", "cdus.csv") if loop.kind == "tcs" else ("tower or dry cooler", "towers.csv")
             yield c.at(loop, "id", f"{loop.kind} loop {loop.id!r} has no {what}", f"add one to {file}", value=loop.id)
 
 

@@ -39,12 +39,12 @@ def _power(site: Site) -> Iterator[Edge]:
         position = site.positions.get(rack.position)
         if position is not None:
             yield from ((f, rack.id, "power") for f in (position.feed_a, position.feed_b) if f)
-    for gear in (site.cdus, site.pumps, site.air_units, site.towers, site.chillers):
+    for gear in (site.cdus, site.pumps, site.air_units, site.towers, site.chillers, site.dry_coolers):
         yield from ((f, e.id, "power") for e in gear.values() for f in (e.feed_a, e.feed_b) if f)
 
 
 def _coolant(site: Site) -> Iterator[Edge]:
-    yield from ((e.id, e.fws, "coolant") for t in (site.towers, site.chillers) for e in t.values())
+    yield from ((e.id, e.fws, "coolant") for t in (site.towers, site.chillers, site.dry_coolers) for e in t.values())
     for cdu in site.cdus.values():
         yield (cdu.fws or cdu.hall, cdu.id, "coolant")
         yield (cdu.id, cdu.loop, "coolant")

@@ -230,6 +230,9 @@ class DryCooler:
     fws: str = col("facility loop it cools", refs=("loop",))
     feed_a: str = col(_FEED_DOC.format("A"), refs=POWER_KINDS)
     feed_b: str = col(_FEED_DOC.format("B"), refs=POWER_KINDS, default="")
+    transfer_s: float = col(_TRANSFER, unit="s", default=TRANSFER_S)
+    restart_delay_s: float = col(_DELAY, unit="s", default=20.0)
+    restart_s: float = col(_RESTART, unit="s", default=30.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -254,6 +254,35 @@ class TowerModel(Model):
     fan_ramp_s: float = col(
         "time in which its fan goes from rest to full speed, or from full speed to rest", unit="s", default=30.0, positive=True
     )
+    rating_wet_bulb_c: float = col("wet bulb at the rating, where Merkel is set to meet York", unit="c", default=24.0)
+    water_air_ratio: float = col("water over air mass flow at the rating", type="number", default=1.2, positive=True, low=0.0)
+    merkel_exponent: float = col("n of Merkel number ~ (water over air)^n", type="number", default=-0.6, low=-2.0, high=0.0)
+    drift_frac: float = col("water carried off as droplets, share of the circulating flow", unit="frac", default=8e-5, high=0.1)
+    cycles: float = col("cycles of concentration at which water is blown down", type="number", default=3.0, low=1.01)
+    price_usd: float | None = col("price of one", unit="usd", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DryCoolerModel(Model):
+    """A finned coil in outdoor air: cross-flow eps-NTU from its rating point, fan power by the cubic law.
+
+    ``assist_effectiveness`` above 0 makes it adiabatic: pads wet the entering air towards its wet bulb where dry air cannot hold
+    the set-point.
+    """
+
+    duty_w: float = col("rated heat", unit="w", positive=True)
+    approach_k: float = col("leaving water minus entering air at the rating", unit="k", positive=True)
+    water_flow_kg_s: float = col("water flow at the rating, held by its own pump", unit="kg_s", positive=True)
+    air_flow_kg_s: float = col("air flow at the rating and full fan speed", unit="kg_s", positive=True)
+    exchanger_approach_k: float = col("FWS supply minus cooler water, where an exchanger keeps glycol apart", unit="k", default=0.0)
+    air_resistance_frac: float = col("share of the thermal resistance on the air side at the rating", unit="frac", default=0.8, high=1.0)
+    fan_w: float = col("fan power at full speed", unit="w")
+    fan_floor_frac: float = col("lowest fan speed", unit="frac", default=0.1, positive=True, high=1.0)
+    pump_w: float = col("its water pump", unit="w", default=0.0)
+    assist_effectiveness: float = col(
+        "share of the way to the wet bulb that wetted pads cool the air", type="number", default=0.0, low=0.0, high=0.99
+    )
+    cycles: float = col("cycles of concentration of the pads' water", type="number", default=3.0, low=1.01)
     price_usd: float | None = col("price of one", unit="usd", default=None)
 
 
@@ -266,6 +295,13 @@ class ChillerModel(Model):
     cap_f_t: tuple[float, ...] = field()
     eir_f_t: tuple[float, ...] = field()
     eir_f_plr: tuple[float, ...] = field()
+    leaving_low_c: float | None = col("lowest leaving chilled water of the curves", unit="c", default=None)
+    leaving_high_c: float | None = col("highest leaving chilled water of the curves", unit="c", default=None)
+    condenser_low_c: float | None = col("lowest entering condenser water of the curves", unit="c", default=None)
+    condenser_high_c: float | None = col("highest entering condenser water of the curves", unit="c", default=None)
+    part_load_low_frac: float = col("part load below which it cycles", unit="frac", default=0.1, positive=True, high=1.0)
+    unload_frac: float = col("part load below which it loads itself", unit="frac", default=0.1, positive=True, high=1.0)
+    part_load_high_frac: float = col("largest part load", unit="frac", default=1.0, positive=True, high=1.5)
     price_usd: float | None = col("price of one", unit="usd", default=None)
 
 
@@ -284,7 +320,8 @@ class Coolant(Model):
 
 MODEL_FILES: Mapping[str, type[Model]] = {
     "chip": Chip, "sku": Sku, "power_model": PowerModel, "cdu_model": CduModel, "pump_model": PumpModel,
-    "air_unit_model": AirUnitModel, "tower_model": TowerModel, "chiller_model": ChillerModel, "coolant": Coolant,
+    "air_unit_model": AirUnitModel, "tower_model": TowerModel, "chiller_model": ChillerModel,
+    "dry_cooler_model": DryCoolerModel, "coolant": Coolant,
 }  # fmt: skip
 """Catalog kind (also the TOML file's stem, in the plural: ``chips.toml``, ``skus.toml``, ...) to its dataclass."""
 

@@ -2,7 +2,7 @@
 
 An element runs while every one of its groups has a member that runs: a rack needs one of its cords, a liquid-cooled rack its
 manifold and, where its hall has air units, one of those; a CDU needs one of its feeds and its facility loop; a facility loop
-needs a tower or chiller and, where it has pumps of its own, one of them. Sources need nothing. A transfer parent is an
+needs a tower, dry cooler or chiller and, where it has pumps of its own, one of them. Sources need nothing. A transfer parent is an
 alternative like a normal one. How *much* the survivors carry is not asked here: that is for the solvers.
 
 Nodes are element ids, and for racks ``id`` (power) and ``id + COOLING``; ``hall + AIR`` is the cooled air of a hall.
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from topology.kinds import Chiller, Tower
+from topology.kinds import Chiller, DryCooler, Tower
 from topology.models import CduModel, Sku
 from topology.site import Site
 
@@ -107,7 +107,7 @@ def _groups(site: Site) -> Iterator[tuple[str, Groups]]:
         hosts.setdefault(pump.host, []).append(pump.id)
         yield pump.id, (_known(site.power, (pump.feed_a, pump.feed_b)),)
     makers: dict[str, list[str]] = {}
-    outdoor: tuple[Tower | Chiller, ...] = (*site.towers.values(), *site.chillers.values())
+    outdoor: tuple[Tower | Chiller | DryCooler, ...] = (*site.towers.values(), *site.chillers.values(), *site.dry_coolers.values())
     for maker in outdoor:
         makers.setdefault(maker.fws, []).append(maker.id)
         yield maker.id, (_known(site.power, (maker.feed_a, maker.feed_b)),)

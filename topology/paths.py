@@ -113,7 +113,8 @@ def _failed(site: Site, element: str) -> tuple[str, ...]:
 
 
 def _cords(site: Site) -> dict[str, tuple[str, str]]:
-    cords = {g.id: (g.feed_a, g.feed_b) for t in (site.cdus, site.pumps, site.air_units, site.towers, site.chillers) for g in t.values()}
+    gear = (site.cdus, site.pumps, site.air_units, site.towers, site.chillers, site.dry_coolers)
+    cords = {g.id: (g.feed_a, g.feed_b) for t in gear for g in t.values()}
     for rack in site.racks.values():
         position = site.positions.get(rack.position)
         if position is not None:

@@ -13,7 +13,6 @@ from topology.arrays import lookup
 from topology.axes import (
     Axis,
     Bools,
-    ChillerAxis,
     ExchangerAxis,
     Floats,
     GearAxis,
@@ -24,19 +23,17 @@ from topology.axes import (
     PowerAxis,
     PumpAxis,
     RackAxis,
-    TowerAxis,
 )
 from topology.errors import UsageError, nearest
+from topology.outdoor_axes import ChillerAxis, DryCoolerAxis, TowerAxis, chiller_axis, dry_cooler_axis, tower_axis
 from topology.plant_axes import (
     air_unit_axis,
     cdu_axis,
-    chiller_axis,
     hall_axis,
     loop_axis,
     manifold_axis,
     pump_axis,
     rack_axis,
-    tower_axis,
 )
 from topology.power_axes import gear_axis, power_axis
 from topology.site import Site
@@ -57,6 +54,7 @@ class Plant:
         pumps: pumps, integrated ones included.
         towers: cooling tower cells.
         chillers: trim chillers.
+        dry_coolers: dry coolers.
         halls: data halls.
         gear: mechanical gear on the power chain.
     """
@@ -71,6 +69,7 @@ class Plant:
     pumps: PumpAxis
     towers: TowerAxis
     chillers: ChillerAxis
+    dry_coolers: DryCoolerAxis
     halls: HallAxis
     gear: GearAxis
 
@@ -128,6 +127,7 @@ def plant(site: Site) -> Plant:
         pumps=pump_axis(site, cdus, loop, gears),
         towers=tower_axis(site, loop, gears),
         chillers=chiller_axis(site, loop, gears),
+        dry_coolers=dry_cooler_axis(site, loop, gears),
         halls=hall_axis(site),
         gear=gear,
     )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,8 @@ from topology.arrays import freeze as _freeze
 from topology.arrays import given as _or
 from topology.arrays import ints as _ints
 from topology.arrays import lookup
+from topology.ashrae import AIR, LIQUID_C
 from topology.axes import (
-    ChillerAxis,
     ExchangerAxis,
     Floats,
     HallAxis,
@@ -23,10 +23,10 @@ from topology.axes import (
     ManifoldAxis,
     PumpAxis,
     RackAxis,
-    TowerAxis,
 )
-from topology.kinds import DRAWING, HOLDING, PHASES
-from topology.models import AirUnitModel, CduModel, ChillerModel, Chip, Coolant, PumpModel, Sku, TowerModel
+from topology.kinds import DRAWING, ECONOMISERS, HOLDING, PHASES
+from topology.models import AirUnitModel, CduModel, Chip, Coolant, PumpModel, Sku
+from topology.plates import paths_of, plate_of
 from topology.ratings import counterflow_ua_w_k, quadratic_resistance
 from topology.site import Site
 
@@ -58,6 +58,9 @@ def rack_axis(site: Site, hall: Callable[[str], int], feed: Callable[[str], int]
     share, spread = _floats([r.share_a_frac for r in racks]), _floats([r.share_a_spread_frac for r in racks])
     cold, phase = np.asarray([r.supply_mode == "cold" for r in racks], dtype=bool), lookup(PHASES)
     paired = list(zip(chips, skus, strict=True))
+    plates = [plate_of(c) for c in chips]
+    memory = [math.inf if c.r_memory_k_w is None or c.memory_temp_limit_c is None else c.memory_temp_limit_c for c in chips]
+    flow_share, path_share, series = np.asarray([_accelerator_plate(s) for s in skus], dtype=np.float64).reshape(-1, 3).T
     return _freeze(RackAxis(
         ids=tuple(r.id for r in racks), sku=sku, skus=skus, chips=chips,
         hall=_ints([hall(site.rows[p.row].hall) for p in places]),
@@ -70,11 +73,14 @@ def rack_axis(site: Site, hall: Callable[[str], int], feed: Callable[[str], int]
         budget_w=np.where(np.isnan(budget), allocated, budget),
         manifold=hung, resistance=resistance,
         flow_kg_s=each([s.flow_kg_s for s in skus]),
-        plate_share_frac=each([_plate_share(s) for s in skus]),
-        r_base_k_w=each([c.r_base_k_w for c in chips]), r_flow=each([c.r_flow for c in chips]),
-        r_exponent=each([c.r_exponent for c in chips]),
+        plate_share_frac=flow_share[sku], path_share_frac=path_share[sku], series_frac=series[sku],
+        r_base_k_w=each([p.r_base_k_w for p in plates]), r_flow=each([p.r_flow for p in plates]),
+        r_exponent=each([p.r_exponent for p in plates]),
         r_air_k_w=each([_or(c.r_air_k_w, 0.0) if s.cooling == "air" else 0.0 for c, s in paired]),
-        chip_limit_c=each([c.temp_limit_c for c in chips]),
+        r_memory_k_w=each([_or(c.r_memory_k_w, 0.0) for c in chips]),
+        leakage_frac_k=each([c.leakage_frac_k for c in chips]), leakage_ref_c=each([c.leakage_ref_c for c in chips]),
+        chip_limit_c=each([c.temp_limit_c for c in chips]), memory_limit_c=each(memory),
+        return_limit_c=each([_or(s.return_limit_c, math.inf) for s in skus]),
         coolant_limit_c=each([_or(s.coolant_limit_c, math.inf) for s in skus]),
         inlet_limit_c=each([s.inlet_limit_c for s in skus]),
         drawing=np.asarray([r.state in DRAWING for r in racks], dtype=bool),
@@ -82,31 +88,51 @@ def rack_axis(site: Site, hall: Callable[[str], int], feed: Callable[[str], int]
     ))  # fmt: skip
 
 
-def _plate_share(sku: Sku) -> float:
-    """Share of the rack's flow through one accelerator plate: flow is laid out in proportion to liquid heat."""
-    liquid = sum(p.count * p.max_w * p.liquid_frac for p in sku.parts)
-    plates = [p for p in sku.parts if p.chip == sku.chip]
-    count = sum(p.count for p in plates)
-    heat = sum(p.count * p.max_w * p.liquid_frac for p in plates)
-    return heat / liquid / count if liquid > 0.0 and count else 0.0
+def _accelerator_plate(sku: Sku) -> tuple[float, float, float]:
+    """Shares of the rack's flow through one accelerator plate and through its path, and the series heat ahead of the last plate."""
+    plates = [(p, path) for p, path in zip(sku.parts, paths_of(sku), strict=True) if p.chip == sku.chip and path.flow_share > 0.0]
+    if not plates:
+        return 0.0, 0.0, 0.0
+    part, path = min(plates, key=lambda pair: pair[1].flow_share)
+    return path.flow_share, path.path_share, (path.series - 1) * path.abreast * part.liquid_frac
 
 
 def loop_axis(site: Site) -> LoopAxis:
-    """Loops, with their coolant at the set-point."""
+    """Loops, with their coolant at the set-point; the dew-point interlock raises the set-point of a TCS loop."""
     loops = tuple(site.loops.values())
+    floors = dew_floors_c(site)
+    dew = _floats([floors.get(x.id, -math.inf) for x in loops])
+    asked = _floats([x.supply_c for x in loops])
+    limit = _floats([_or(x.supply_limit_c, x.supply_c + SUPPLY_BAND_K) for x in loops])
     kinds = tuple(dict.fromkeys((x.coolant, x.supply_c) for x in loops))
     number = {kind: k for k, kind in enumerate(kinds)}
     own = _ints([number[x.coolant, x.supply_c] for x in loops])
     at = [(site.model("coolant", name, Coolant), c) for name, c in kinds]
     return _freeze(LoopAxis(
         ids=tuple(x.id for x in loops), fws=np.asarray([x.kind == "fws" for x in loops], dtype=bool),
-        supply_c=_floats([x.supply_c for x in loops]),
-        supply_limit_c=_floats([_or(x.supply_limit_c, x.supply_c + SUPPLY_BAND_K) for x in loops]),
+        supply_c=np.maximum(asked, dew), asked_c=asked, dew_floor_c=dew, supply_limit_c=limit,
+        class_limit_c=_floats([LIQUID_C.get(x.liquid_class, math.inf) for x in loops]),
         dp_pa=_floats([x.dp_pa for x in loops]), flow_limit_kg_s=_floats([_or(x.flow_limit_kg_s, math.inf) for x in loops]),
         rho_kg_m3=_floats([float(coolants.rho_kg_m3(f, t)) for f, t in at])[own],
         cp_j_kg_k=_floats([float(coolants.cp_j_kg_k(f, t)) for f, t in at])[own],
         mu_pa_s=_floats([float(coolants.mu_pa_s(f, t)) for f, t in at])[own],
+        economiser=_ints([ECONOMISERS.index(x.economiser) for x in loops]),
+        fewest=np.asarray([x.staging == "fewest" for x in loops], dtype=bool), reuse_w=_floats([x.reuse_w for x in loops]),
     ))  # fmt: skip
+
+
+def dew_floors_c(site: Site) -> Mapping[str, float]:
+    """Lowest supply of each TCS loop whose pipes run through a hall with a known dew point: dew point plus the hall's margin [degC]."""
+    floors = {h.id: h.dew_point_c + h.dew_margin_k for h in site.halls.values() if h.dew_point_c is not None}
+    if not floors:
+        return {}
+    places = {(m.loop, site.rows[p.row].hall) for p in site.positions.values() if (m := site.manifolds.get(p.manifold)) is not None}
+    places |= {(c.loop, c.hall) for c in site.cdus.values()}
+    found: dict[str, float] = {}
+    for loop, hall in places:
+        if hall in floors:
+            found[loop] = max(floors[hall], found.get(loop, -math.inf))
+    return found
 
 
 def manifold_axis(site: Site, racks: RackAxis, loop: Callable[[str], int]) -> ManifoldAxis:
@@ -137,6 +163,8 @@ def cdu_axis(
         tuple(c.id for c in cdus), rows, loops.cp_j_kg_k[hot_loop], cold_cp,
         loop=hot_loop, hall=_ints([hall(c.hall) for c in cdus]), fws=fws,
         hot_exponent=_floats([m.ua_exponent_tcs for m in models]), cold_exponent=_floats([m.ua_exponent_cold for m in models]),
+        hot_share_frac=_floats([m.ua_share_tcs_frac for m in models]), fouling_k_w=_floats([c.fouling_k_w for c in cdus]),
+        firmware=np.asarray([m.sink == "air" and m.controller == "aalc" for m in models], dtype=bool), rack=_ints([-1 for _ in models]),
         fan_w=_floats([m.fan_w if m.sink == "air" else 0.0 for m in models]), fan_floor_frac=_floats([0.0 for _ in models]),
         aux_w=_floats([m.aux_w for m in models]),
         resistance=_floats([quadratic_resistance(m.tcs_dp_pa, m.tcs_flow_kg_s) for m in models]),
@@ -157,8 +185,9 @@ def _exchangers(ids: tuple[str, ...], rows: Sequence[tuple[float, ...]], hot_cp:
 def air_unit_axis(
     site: Site, loops: LoopAxis, loop: Callable[[str], int], hall: Callable[[str], int], gear: Callable[[str], int]
 ) -> ExchangerAxis:
-    """Fan walls and CRAHs; air is the hot side."""
+    """Fan walls, CRAHs and rear doors; air is the hot side."""
     units = tuple(site.air_units.values())
+    stands = {r.position: k for k, r in enumerate(site.racks.values()) if r.state in HOLDING} if any(u.position for u in units) else {}
     models = [site.model("air_unit_model", u.model, AirUnitModel) for u in units]
     fws = _ints([loop(u.fws) for u in units])
     rows = [(m.duty_w, m.approach_k, m.air_flow_kg_s, m.water_flow_kg_s) for m in models]
@@ -166,7 +195,9 @@ def air_unit_axis(
     return _freeze(_exchangers(
         tuple(u.id for u in units), rows, np.full(len(units), AIR_CP_J_KG_K), loops.cp_j_kg_k[fws],
         loop=none, hall=_ints([hall(u.hall) for u in units]), fws=fws, hot_exponent=np.full(len(units), 0.8),
-        cold_exponent=np.full(len(units), 0.8), fan_w=_floats([m.fan_w for m in models]),
+        cold_exponent=np.full(len(units), 0.8), hot_share_frac=np.full(len(units), 0.5), fouling_k_w=zero.copy(),
+        firmware=np.zeros(len(units), dtype=bool), rack=_ints([stands.get(u.position, -1) for u in units]),
+        fan_w=_floats([m.fan_w for m in models]),
         fan_floor_frac=_floats([m.fan_floor_frac for m in models]), aux_w=zero, resistance=zero.copy(), pump_fixed_w=zero.copy(),
         gear=_ints([gear(u.id) for u in units]),
     ))  # fmt: skip
@@ -195,30 +226,6 @@ def pump_axis(site: Site, cdus: ExchangerAxis, loop: Callable[[str], int], gear:
     ))  # fmt: skip
 
 
-def tower_axis(site: Site, loop: Callable[[str], int], gear: Callable[[str], int]) -> TowerAxis:
-    """Cooling tower cells."""
-    towers = tuple(site.towers.values())
-    models = [site.model("tower_model", t.model, TowerModel) for t in towers]
-    return _freeze(TowerAxis(
-        ids=tuple(t.id for t in towers), fws=_ints([loop(t.fws) for t in towers]), duty_w=_floats([m.duty_w for m in models]),
-        water_kg_s=_floats([m.water_flow_kg_s for m in models]), lg_ratio=_floats([m.lg_ratio for m in models]),
-        exchanger_k=_floats([m.exchanger_approach_k for m in models]), fan_w=_floats([m.fan_w for m in models]),
-        pump_w=_floats([m.pump_w for m in models]), gear=_ints([gear(t.id) for t in towers]),
-    ))  # fmt: skip
-
-
-def chiller_axis(site: Site, loop: Callable[[str], int], gear: Callable[[str], int]) -> ChillerAxis:
-    """Trim chillers."""
-    chillers = tuple(site.chillers.values())
-    models = [site.model("chiller_model", c.model, ChillerModel) for c in chillers]
-    return _freeze(ChillerAxis(
-        ids=tuple(c.id for c in chillers), fws=_ints([loop(c.fws) for c in chillers]), duty_w=_floats([m.duty_w for m in models]),
-        cop=_floats([m.cop for m in models]), cap_f_t=_floats([m.cap_f_t for m in models]).reshape(-1, 6),
-        eir_f_t=_floats([m.eir_f_t for m in models]).reshape(-1, 6), eir_f_plr=_floats([m.eir_f_plr for m in models]).reshape(-1, 3),
-        gear=_ints([gear(c.id) for c in chillers]),
-    ))  # fmt: skip
-
-
 def hall_axis(site: Site) -> HallAxis:
     """Halls with their air set-point and limit."""
     halls = tuple(site.halls.values())
@@ -227,5 +234,6 @@ def hall_axis(site: Site) -> HallAxis:
             ids=tuple(h.id for h in halls),
             air_supply_c=_floats([h.air_supply_c for h in halls]),
             air_limit_c=_floats([h.air_limit_c for h in halls]),
+            class_limit_c=_floats([AIR[h.air_class].highest_c(site.settings.altitude_m) if h.air_class else math.inf for h in halls]),
         )
     )

@@ -122,10 +122,11 @@ def _backed(links: Ints, battery: Bools) -> Bools:
 
 
 def gear_axis(site: Site, power: PowerAxis) -> GearAxis:
-    """Mechanical gear: CDUs, pumps, air units, towers, chillers."""
+    """Mechanical gear: CDUs, pumps, air units, towers, chillers, dry coolers."""
     feed = lookup(power.ids)
     tables: tuple[tuple[str, Mapping[str, Any]], ...] = (
         ("cdu", site.cdus), ("pump", site.pumps), ("air_unit", site.air_units), ("tower", site.towers), ("chiller", site.chillers),
+        ("dry_cooler", site.dry_coolers),
     )  # fmt: skip
     gear = [e for _, table in tables for e in table.values()]
     feeds = np.stack([ints([feed(e.feed_a) for e in gear]), ints([feed(e.feed_b) for e in gear])], axis=1)

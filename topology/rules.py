@@ -167,8 +167,9 @@ class Context:
 
     @property
     def gear(self) -> Iterator[Any]:
-        """CDUs, pumps, air units, towers and chillers."""
-        for table in (self.site.cdus, self.site.pumps, self.site.air_units, self.site.towers, self.site.chillers):
+        """CDUs, pumps, air units, towers, chillers and dry coolers."""
+        s = self.site
+        for table in (s.cdus, s.pumps, s.air_units, s.towers, s.chillers, s.dry_coolers):
             yield from table.values()
 
 

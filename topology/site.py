@@ -21,6 +21,7 @@ from topology.kinds import (
     Cdu,
     Chiller,
     CommonCause,
+    DryCooler,
     Hall,
     Loop,
     Manifold,
@@ -71,6 +72,7 @@ class Site:
     air_units: Mapping[str, AirUnit] = field(default_factory=dict)
     towers: Mapping[str, Tower] = field(default_factory=dict)
     chillers: Mapping[str, Chiller] = field(default_factory=dict)
+    dry_coolers: Mapping[str, DryCooler] = field(default_factory=dict)
     redundancy: Mapping[str, Redundancy] = field(default_factory=dict)
     common_causes: Mapping[str, CommonCause] = field(default_factory=dict)
     meters: Mapping[str, Meter] = field(default_factory=dict)
@@ -101,6 +103,7 @@ class Site:
             self.air_units,
             self.towers,
             self.chillers,
+            self.dry_coolers,
             self.redundancy,
             self.common_causes,
             self.meters,

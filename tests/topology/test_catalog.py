@@ -25,7 +25,8 @@ EXPECTED = {
     "pump_model": "cdu-pump fws-pump",
     "air_unit_model": "fan-wall-400",
     "tower_model": "tower-2500 tower-10000",
-    "chiller_model": "carrier-19xr-742",
+    "chiller_model": "carrier-19xr-742 carrier-19xr-1635 mcquay-wsc-471 york-ys-1758",
+    "dry_cooler_model": "dry-1000 adiabatic-1000",
     "power_model": "transformer-2500 transformer-10000 ups-1000 ups-1250 switchboard-4000a sts-1600a busway-800a busway-1250a pdu-450 "
     "generator-2500 utility-5000 utility-40mw ideal-10mw ideal-40mw",
 }
