@@ -81,6 +81,7 @@ _ALL = (
     ),
     _quantity("temperature", ("c", "degC", 1.0), ("f", "degF", 5 / 9, -160 / 9), ("kelvin", "K", 1.0, -273.15)),
     _quantity("temperature_difference", ("k", "K", 1.0)),
+    _quantity("heat_capacity", ("j_k", "J/K", 1.0), ("kj_k", "kJ/K", 1e3)),
     _quantity("conductance", ("w_k", "W/K", 1.0), ("kw_k", "kW/K", 1e3)),
     _quantity("thermal_resistance", ("k_w", "K/W", 1.0), ("k_kw", "K/kW", 1e-3)),
     _quantity("current", ("a", "A", 1.0), ("ka", "kA", 1e3), ("ma", "mA", 1e-3)),
