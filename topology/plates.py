@@ -80,7 +80,7 @@ def fit_plate(flow_kg_s: Sequence[float], r_k_w: Sequence[float]) -> PlateLaw:
 def _fit(q: Floats, r: Floats, exponent: float) -> tuple[Floats, float]:
     """Base and flow part, at least 0 each, and the sum of squares of relative errors."""
     columns = np.stack([1.0 / r, q**-exponent / r], axis=1)
-    best, *_ = np.linalg.lstsq(columns, np.ones(q.size), rcond=None)
+    best = np.asarray(np.linalg.lstsq(columns, np.ones(q.size), rcond=None)[0], dtype=np.float64)
     if best[0] < 0.0:
         best = np.array([0.0, columns[:, 1].sum() / (columns[:, 1] ** 2).sum()])
     if best[1] < 0.0:

@@ -2,7 +2,9 @@
 
 Every exchanger sees the same return temperature. One that has capacity to spare cools to the set-point, one that has not
 gives what full cold flow can: ``Q = min(C_hot (T_ret - T_set), eps C_min (T_ret - T_cold))``. The sum is concave, increasing
-and piecewise linear in the return temperature, so Newton from the unsaturated answer ends exactly after a few steps.
+and piecewise linear in the return temperature, so Newton from the unsaturated answer ends exactly after a few steps. A
+liquid-to-air unit under its published controller (:mod:`twin.solvers.rpu`) does not slow its fans below a share that its
+temperatures give: there it cools to below the set-point, and Newton is held in a bracket.
 """
 
 from __future__ import annotations
@@ -12,9 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from topology.axes import Floats, Ints
+from topology.axes import Bools, Floats, Ints
 from twin.solvers.jit import kernel
 from twin.solvers.laws import exchanger_w_k
+from twin.solvers.rpu import FAN_DUTY, floor_share
 
 VALVE_TOLERANCE = 1e-10
 """Relative error of heat per kelvin at which a valve position counts as found."""
@@ -32,20 +35,33 @@ class Exchangers(NamedTuple):
     ua_w_k: Floats
     hot_exponent: Floats
     cold_exponent: Floats
+    hot_share_frac: Floats
+    fouling_k_w: Floats
+    firmware: Bools
 
 
 @kernel
 def conductance_w_k(x: Exchangers, i: int, hot_kg_s: float, cold_kg_s: float) -> float:
-    """UA at given flows: half the resistance on each side at the rating, each falling with its flow to the power n.
+    """UA at given flows: each side has a share of the resistance at the rating and rises as its flow falls to the power n.
 
-    Dittus-Boelter gives n = 0.8 for turbulent flow (Incropera and DeWitt, equation 8.60).
+    ``1 / UA = (s (m_hot0 / m_hot)^n + (1 - s) (m_cold0 / m_cold)^n) / UA0 + R_fouling``; both films in series, the wall counted
+    with them (Incropera and DeWitt, section 11.2). Dittus-Boelter gives n = 0.8 for turbulent flow in tubes (equation 8.60),
+    corrugated plates 0.6 to 0.75 (Kumar 1984, Martin 1996).
     """
     if hot_kg_s <= 0.0 or cold_kg_s <= 0.0:
         return 0.0
-    hot = (x.hot_kg_s[i] / hot_kg_s) ** x.hot_exponent[i]
-    cold = (x.cold_kg_s[i] / cold_kg_s) ** x.cold_exponent[i]
-    ua: float = 2.0 * x.ua_w_k[i] / (hot + cold)
+    hot, cold = _films_k_w(x, i, hot_kg_s, cold_kg_s)
+    ua: float = 1.0 / (hot + cold)
     return ua
+
+
+@kernel
+def _films_k_w(x: Exchangers, i: int, hot_kg_s: float, cold_kg_s: float) -> tuple[float, float]:
+    """Resistance of the hot side with fouling, and of the cold side, at given flows."""
+    share = x.hot_share_frac[i]
+    hot = share * (x.hot_kg_s[i] / hot_kg_s) ** x.hot_exponent[i] / x.ua_w_k[i] + x.fouling_k_w[i]
+    cold = (1.0 - share) * (x.cold_kg_s[i] / cold_kg_s) ** x.cold_exponent[i] / x.ua_w_k[i]
+    return hot, cold
 
 
 @kernel
@@ -62,13 +78,12 @@ def _valve(x: Exchangers, i: int, hot_kg_s: float, full_kg_s: float, want_w_k: f
     if want_w_k >= reach_w_k:
         return 1.0
     hot_w_k, cold_w_k = hot_kg_s * x.hot_cp_j_kg_k[i], full_kg_s * x.cold_cp_j_kg_k[i]
-    hot = (x.hot_kg_s[i] / hot_kg_s) ** x.hot_exponent[i]
-    cold = (x.cold_kg_s[i] / full_kg_s) ** x.cold_exponent[i]
+    hot, cold = _films_k_w(x, i, hot_kg_s, full_kg_s)
     a, fa, b, fb = math.log(1e-6), -want_w_k, 0.0, reach_w_k - want_w_k
     c = math.log(min(max(guess if guess > 0.0 else (want_w_k / reach_w_k) ** 1.6, 1e-5), 0.999))
     side = 0
     for n in range(100):
-        ua = 2.0 * x.ua_w_k[i] / (hot + cold * math.exp(-x.cold_exponent[i] * c))
+        ua = 1.0 / (hot + cold * math.exp(-x.cold_exponent[i] * c))
         fc = exchanger_w_k(ua, hot_w_k, math.exp(c) * cold_w_k) - want_w_k
         if abs(fc) <= VALVE_TOLERANCE * want_w_k or b - a < 1e-12:
             break
@@ -85,6 +100,68 @@ def _valve(x: Exchangers, i: int, hot_kg_s: float, full_kg_s: float, want_w_k: f
         step = (NEAR if guess > 0.0 else 0.1) if n == 0 else 0.0
         c = min(max(c - step if fc > 0.0 else c + step, a), b) if step > 0.0 and b - a > 4.0 * step else (fa * b - fb * a) / (fa - fb)
     return math.exp(c)
+
+
+@kernel
+def _floor(x: Exchangers, i: int, hot_kg_s: float, full_kg_s: float, back_c: float, cold_c: float, set_c: float) -> float:
+    """Share of full fan speed where a unit under its controller settles below the set-point; 0 where it holds the set-point.
+
+    The share asked for falls with the outlet and the outlet falls with the share, so the two meet once: bisection. Where they meet
+    in a jump of the table the firmware dithers between two duties, and this is their mean.
+    """
+    high = floor_share(set_c, cold_c)
+    span = back_c - cold_c
+    if full_kg_s <= 0.0 or span <= 0.0:
+        return 0.0
+    capacity = hot_kg_s * x.hot_cp_j_kg_k[i]
+    if _reach_w_k(x, i, hot_kg_s, high * full_kg_s) * span <= capacity * (back_c - set_c):
+        return 0.0
+    low = FAN_DUTY[0] / 100.0
+    for _ in range(44):
+        mid = 0.5 * (low + high)
+        out = back_c - _reach_w_k(x, i, hot_kg_s, mid * full_kg_s) * span / capacity
+        if floor_share(out, cold_c) > mid:
+            low = mid
+        else:
+            high = mid
+    return high
+
+
+@kernel
+def _settled_return(
+    x: Exchangers, members: Ints, hot_kg_s: Floats, full_kg_s: Floats, cold_c: Floats, duty_w: float, set_c: float, reach: Floats,
+    back_c: float,
+) -> float:  # fmt: skip
+    """Return temperature of a bank with units under their controller: Newton in a bracket, bisection where it would leave it."""
+    low, high, back = set_c - 1.0, math.inf, back_c
+    for i in members:
+        low = min(low, cold_c[i] - 1.0)
+    for _ in range(200):
+        got, slope = 0.0, 0.0
+        for k, i in enumerate(members):
+            c, e = hot_kg_s[i] * x.hot_cp_j_kg_k[i], reach[k]
+            if c <= 0.0 or e <= 0.0:
+                continue
+            free, most = c * (back - set_c), e * (back - cold_c[i])
+            share = _floor(x, i, hot_kg_s[i], full_kg_s[i], back, cold_c[i], set_c) if x.firmware[i] else 0.0
+            if share > 0.0:
+                own = _reach_w_k(x, i, hot_kg_s[i], share * full_kg_s[i])
+                got += own * (back - cold_c[i])
+                slope += own
+            else:
+                got += min(free, most)
+                slope += c if free <= most else e
+        if got >= duty_w:
+            high = min(high, back)
+        else:
+            low = max(low, back)
+        step = back + (duty_w - got) / slope
+        step = step if low < step < high else 0.5 * (low + high) if high < math.inf else step
+        moved = abs(step - back)
+        back = step
+        if moved <= 1e-13 * (1.0 + abs(back)):
+            break
+    return back
 
 
 @kernel
@@ -109,7 +186,7 @@ def solve_bank(
     Returns:
         Return temperature, mixed supply temperature, and whether the duty is carried (false: nothing runs).
     """
-    capacity, total = 0.0, 0.0
+    capacity, total, any_firmware = 0.0, 0.0, False
     guess, reach = np.zeros(members.size), np.zeros(members.size)
     for k, i in enumerate(members):
         guess[k] = out_valve[i]
@@ -117,34 +194,44 @@ def solve_bank(
         capacity += hot_kg_s[i] * x.hot_cp_j_kg_k[i]
         if hot_kg_s[i] > 0.0:
             reach[k] = _reach_w_k(x, i, hot_kg_s[i], full_kg_s[i])
+            any_firmware = any_firmware or x.firmware[i]
         total += reach[k]
     if duty_w <= 0.0:
         return set_c, set_c, True
     if capacity <= 0.0 or total <= 0.0:
         return set_c, set_c, False
     back = set_c + duty_w / capacity
-    for _ in range(2 * members.size + 4):
-        got, slope = 0.0, 0.0
-        for k, i in enumerate(members):
-            c, e = hot_kg_s[i] * x.hot_cp_j_kg_k[i], reach[k]
-            free, most = c * (back - set_c), e * (back - cold_c[i])
-            got += min(free, most)
-            slope += c if free <= most else e
-        if slope <= 0.0:
-            return set_c, set_c, False
-        step = (duty_w - got) / slope
-        back += step
-        if abs(step) <= 1e-13 * (1.0 + abs(back)):
-            break
+    if any_firmware:
+        back = _settled_return(x, members, hot_kg_s, full_kg_s, cold_c, duty_w, set_c, reach, back)
+    else:
+        for _ in range(2 * members.size + 4):
+            got, slope = 0.0, 0.0
+            for k, i in enumerate(members):
+                c, e = hot_kg_s[i] * x.hot_cp_j_kg_k[i], reach[k]
+                free, most = c * (back - set_c), e * (back - cold_c[i])
+                got += min(free, most)
+                slope += c if free <= most else e
+            if slope <= 0.0:
+                return set_c, set_c, False
+            step = (duty_w - got) / slope
+            back += step
+            if abs(step) <= 1e-13 * (1.0 + abs(back)):
+                break
     supply = 0.0
     for k, i in enumerate(members):
         c, e = hot_kg_s[i] * x.hot_cp_j_kg_k[i], reach[k]
         if c <= 0.0:
             continue
         free, most = c * (back - set_c), e * (back - cold_c[i])
+        share = _floor(x, i, hot_kg_s[i], full_kg_s[i], back, cold_c[i], set_c) if x.firmware[i] else 0.0
         out_w[i] = min(free, most)
+        if share > 0.0:
+            out_w[i] = _reach_w_k(x, i, hot_kg_s[i], share * full_kg_s[i]) * (back - cold_c[i])
         out_c[i] = back - out_w[i] / c
         supply += c * out_c[i] / capacity
         span = back - cold_c[i]
+        if share > 0.0:
+            out_valve[i] = share
+            continue
         out_valve[i] = 1.0 if free > most or span <= 0.0 else _valve(x, i, hot_kg_s[i], full_kg_s[i], free / span, e, guess[k])
     return back, supply, True

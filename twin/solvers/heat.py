@@ -33,8 +33,9 @@ def _allocate(plant: Plant, scenarios: int) -> Out:
 
 def _exchangers(axis: ExchangerAxis) -> Exchangers:
     return Exchangers(
-        axis.hot_kg_s, axis.cold_kg_s, axis.hot_cp_j_kg_k, axis.cold_cp_j_kg_k, axis.ua_w_k, axis.hot_exponent, axis.cold_exponent
-    )
+        axis.hot_kg_s, axis.cold_kg_s, axis.hot_cp_j_kg_k, axis.cold_cp_j_kg_k, axis.ua_w_k, axis.hot_exponent, axis.cold_exponent,
+        axis.hot_share_frac, axis.fouling_k_w, axis.firmware,
+    )  # fmt: skip
 
 
 def _grouped(owner: Ints, groups: int) -> tuple[Ints, Ints]:
