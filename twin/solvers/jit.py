@@ -42,6 +42,11 @@ def kernel(function: F) -> F:
     return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
+def inlined(function: F) -> F:
+    """Compile a small law that is put into the loops of its callers, so that a loop over cases side by side stays one of vectors."""
+    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(function))
+
+
 def plain(values: NDArray[V]) -> NDArray[V]:
     """The same values, contiguous and writeable: kernels are compiled once for this layout, not once for every view."""
     return np.require(values, requirements=["C", "W"])
