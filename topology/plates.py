@@ -41,7 +41,7 @@ class PlateLaw:
         >>> PlateLaw(0.02, 1e-4, 1.0).at_k_w(0.02)
         0.025
         """
-        return self.r_base_k_w + self.r_flow * flow_kg_s**-self.r_exponent
+        return float(self.r_base_k_w + self.r_flow * flow_kg_s**-self.r_exponent)
 
 
 def fit_plate(flow_kg_s: Sequence[float], r_k_w: Sequence[float]) -> PlateLaw:

@@ -7,6 +7,7 @@ Power of a part: ``P = idle + (max - idle) u^a``. Rack input: the stages in turn
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from topology.axes import Bools, Floats
 from topology.errors import UsageError, nearest
 from topology.models import Part, Sku, Stage
 from topology.plant import Plant
+from topology.plates import paths_of
 from twin.state import Loads
 
 GROUPS = ("cpu", "gpu", "other")
@@ -43,9 +45,10 @@ def from_utilisation(plant: Plant, utilisation: float | Mapping[str, float], rac
     on = plant.racks.drawing if racks is None else racks
     present = plant.racks.holding if racks is None else racks
     table = np.array([_sku_row(s, [_part_w(p, by_group.get(p.group, 0.0)) for p in s.parts]) for s in plant.racks.skus])
-    per_rack = table.reshape(-1, 4)[plant.racks.sku]
-    drawn = np.where(on[:, None], per_rack, 0.0)
-    return Loads(drawn[None, :, 0], drawn[None, :, 1], drawn[None, :, 2], drawn[None, :, 3], present[None, :].copy())
+    per_rack = table.reshape(-1, 5)[plant.racks.sku]
+    drawn = np.where(on[:, None], per_rack, 0.0)[None]
+    ahead = drawn[:, :, 4] if drawn[:, :, 4].any() else None
+    return Loads(drawn[:, :, 0], drawn[:, :, 1], drawn[:, :, 2], drawn[:, :, 3], present[None, :].copy(), ahead, at_reference=True)
 
 
 def from_nameplate(plant: Plant, racks: Bools | None = None) -> Loads:
@@ -85,12 +88,65 @@ def from_power(plant: Plant, rack_w: Floats, present: Bools | None = None) -> Lo
     if bad.any():
         s, r = np.argwhere(bad)[0]
         raise UsageError(f"rack {plant.racks.ids[r]} draws {rack_w[s, r]} W in scenario {s}; give finite power of at least 0")
-    out = np.zeros((4, *rack_w.shape))
+    out = np.zeros((5, *rack_w.shape))
     for k, sku in enumerate(plant.racks.skus):
         cols = np.flatnonzero(plant.racks.sku == k)
         out[:, :, cols] = _sku_from_power(sku, rack_w[:, cols])
     on = plant.racks.holding[None, :] if present is None else present
-    return Loads(out[0], out[1], out[2], out[3], np.broadcast_to(on, rack_w.shape))
+    ahead = out[4] if any(_ahead(s).any() for s in plant.racks.skus) else None
+    return Loads(out[0], out[1], out[2], out[3], np.broadcast_to(on, rack_w.shape), ahead)
+
+
+def with_chip_power(plant: Plant, loads: Loads, chip_w: Floats) -> Loads:
+    """The same loads with another power of each accelerator: parts, conversion stages and liquid heat follow.
+
+    Args:
+        plant: the plant.
+        loads: loads of S scenarios.
+        chip_w: (S, R) power of one accelerator [W].
+    """
+    more = np.zeros((3, *loads.rack_w.shape))
+    for k, sku in enumerate(plant.racks.skus):
+        cols = np.flatnonzero(plant.racks.sku == k)
+        own = [p for p in sku.parts if p.chip == sku.chip]
+        count = sum(p.count for p in own)
+        if count:
+            change = count * (chip_w[:, cols] - loads.chip_w[:, cols])
+            liquid = sum(p.count * p.liquid_frac for p in own) / count * change
+            loss, wet = _more_loss(sku, loads.rack_w[:, cols], loads.it_w[:, cols], change)
+            more[:, :, cols] = change + loss, change, liquid + wet
+    return replace(loads, rack_w=loads.rack_w + more[0], it_w=loads.it_w + more[1], chip_w=chip_w, liquid_w=loads.liquid_w + more[2])
+
+
+def _more_loss(sku: Sku, rack_w: Floats, it_w: Floats, change_w: Floats) -> tuple[Floats, Floats]:
+    """More loss of a rack's stages, and the part of it in liquid, when the parts that they feed take more."""
+    level = it_w
+    if not all(p.converted for p in sku.parts):  # what is fed beside the stages is not known: the level whose loss is the rack's
+        low, high = np.zeros_like(it_w), it_w.copy()
+        for _ in range(60):
+            level = 0.5 * (low + high)
+            under = _through(sku, level)[0] - level < rack_w - it_w
+            low, high = np.where(under, level, low), np.where(under, high, level)
+    before, after = _through(sku, level), _through(sku, level + change_w)
+    return after[0] - before[0] - change_w, after[1] - before[1]
+
+
+def _through(sku: Sku, level_w: Floats) -> tuple[Floats, Floats]:
+    """Power at the input of all stages, and their loss in liquid, for a power of the parts behind them."""
+    liquid = np.zeros_like(level_w)
+    for stage in sku.stages:
+        loss = stage_loss_w(stage, level_w)
+        liquid, level_w = liquid + loss * stage.liquid_frac, level_w + loss
+    return level_w, liquid
+
+
+def _ahead(sku: Sku) -> Floats:
+    """(part,) share of each part's power that warms the coolant of one path ahead of its accelerators."""
+    share = np.zeros(len(sku.parts))
+    for part, path in zip(sku.parts, paths_of(sku), strict=True):
+        if part.chip == sku.chip:
+            share[list(path.ahead)] = [sku.parts[j].liquid_frac / path.paths for j in path.ahead]
+    return share
 
 
 def _part_w(part: Part, utilisation: float) -> float:
@@ -99,8 +155,8 @@ def _part_w(part: Part, utilisation: float) -> float:
     return float(part.count * (part.idle_w + (part.max_w - part.idle_w) * utilisation**part.exponent))
 
 
-def _sku_row(sku: Sku, parts_w: list[float]) -> tuple[float, float, float, float]:
-    """(input, IT, one accelerator, liquid) of one rack [W]."""
+def _sku_row(sku: Sku, parts_w: list[float]) -> tuple[float, float, float, float, float]:
+    """(input, IT, one accelerator, liquid, ahead of an accelerator) of one rack [W]."""
     through = sum(w for w, p in zip(parts_w, sku.parts, strict=True) if p.converted)
     beside = sum(parts_w) - through
     liquid = sum(w * p.liquid_frac for w, p in zip(parts_w, sku.parts, strict=True))
@@ -109,7 +165,7 @@ def _sku_row(sku: Sku, parts_w: list[float]) -> tuple[float, float, float, float
         loss = float(stage_loss_w(stage, np.asarray(level)))
         liquid += loss * stage.liquid_frac
         level += loss
-    return level + beside, through + beside, _chip_w(sku, parts_w), liquid
+    return level + beside, through + beside, _chip_w(sku, parts_w), liquid, float(_ahead(sku) @ np.array(parts_w))
 
 
 def _chip_w(sku: Sku, parts_w: list[float]) -> float:
@@ -135,7 +191,7 @@ def stage_output_w(stage: Stage, in_w: Floats) -> Floats:
 
 
 def _sku_from_power(sku: Sku, rack_w: Floats) -> Floats:
-    """(4, S, r): input, IT, one accelerator, liquid [W] from input power of racks of one SKU."""
+    """(5, S, r): input, IT, one accelerator, liquid, ahead of an accelerator [W] from input power of racks of one SKU."""
     idle = np.array([_part_w(p, 0.0) for p in sku.parts])
     full = np.array([_part_w(p, 1.0) for p in sku.parts])
     converted = np.array([p.converted for p in sku.parts])
@@ -156,7 +212,7 @@ def _sku_from_power(sku: Sku, rack_w: Floats) -> Floats:
     chips = np.array([p.chip == sku.chip for p in sku.parts])
     count = sum(p.count for p in sku.parts if p.chip == sku.chip)
     chip = share[chips].sum(axis=0) / max(count, 1)
-    return np.stack([rack_w, it, chip, liquid])
+    return np.stack([rack_w, it, chip, liquid, np.tensordot(share, _ahead(sku), axes=(0, 0))])
 
 
 def _spread(it: Floats, idle: Floats, full: Floats, knots: Floats) -> Floats:

@@ -6,8 +6,8 @@ One solve is a batch of one. An input with one row serves every scenario. Every 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -30,6 +30,9 @@ class Loads:
         chip_w: (S, R) power of one accelerator.
         liquid_w: (S, R) heat that goes to liquid; the rest of ``rack_w`` goes to air.
         present: (S, R) the rack is connected to its manifold (a branch that is not there carries no flow).
+        ahead_w: (S, R) liquid heat of other parts ahead of the accelerators on one coolant path; ``None`` where there is none.
+        at_reference: accelerators are stated at the reference temperature of their chip, so that leakage comes on top; measured and
+            allocated power holds it already.
     """
 
     rack_w: Floats
@@ -37,6 +40,8 @@ class Loads:
     chip_w: Floats
     liquid_w: Floats
     present: Bools
+    ahead_w: Floats | None = None
+    at_reference: bool = False
 
     @property
     def scenarios(self) -> int:
@@ -45,7 +50,13 @@ class Loads:
 
     def take(self, rows: Ints | slice) -> Loads:
         """Some scenarios, in the order asked for."""
-        return Loads(self.rack_w[rows], self.it_w[rows], self.chip_w[rows], self.liquid_w[rows], self.present[rows])
+        return replace(self.each(lambda values: values[rows]), present=self.present[rows])
+
+    def each(self, change: Callable[[Floats], Floats]) -> Loads:
+        """The same loads with every power changed."""
+        ahead = None if self.ahead_w is None else change(self.ahead_w)
+        powers = (change(self.rack_w), change(self.it_w), change(self.chip_w), change(self.liquid_w))
+        return Loads(*powers, self.present, ahead, self.at_reference)
 
 
 @dataclass(frozen=True)
@@ -160,7 +171,12 @@ class HeatState:
         tower_in_bounds: (S, W) the York correlation is inside its bounds.
         chiller_w: (S, K) heat taken by each chiller.
         gear_w: (S, G) electrical power of all mechanical gear, 0 where it does not run.
-        chip_c: (S, R) accelerator temperature (inlet air or coolant temperature where the rack is off).
+        coolant_c: (S, R) coolant at each rack's inlet, or its inlet air where it has no liquid.
+        plate_inlet_c: (S, R) the same at the inlet of its hottest accelerator's plate.
+        chip_c: (S, R) hottest accelerator (inlet air or coolant temperature where the rack is off).
+        memory_c: (S, R) its memory; the chip's temperature where no resistance is known.
+        runaway: (S, R) leakage has no steady temperature at that load.
+        leakage_w: (S, R) rack power that leakage adds to power at the reference temperature; negative for a cooler chip.
         rack_return_c: (S, R) coolant outlet of each rack; supply temperature where there is no flow.
         inlet_c: (S, R) air at the rack's inlet.
         cooled: (S, R) the rack's liquid and air heat are carried away.
@@ -180,7 +196,12 @@ class HeatState:
     tower_in_bounds: Bools
     chiller_w: Floats
     gear_w: Floats
+    coolant_c: Floats
+    plate_inlet_c: Floats
     chip_c: Floats
+    memory_c: Floats
+    runaway: Bools
+    leakage_w: Floats
     rack_return_c: Floats
     inlet_c: Floats
     cooled: Bools

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import fields, replace
 from typing import Any
 
@@ -109,10 +110,10 @@ def test_inputs_of_one_row_serve_all_and_others_must_agree(reference: Plant) -> 
 
 def test_inputs_are_not_written_to(reference: Plant) -> None:
     loads, wet = from_utilisation(reference, 0.9), weather(18.0)
-    before = [getattr(loads, f.name).copy() for f in fields(Loads)]
+    before = {f.name: deepcopy(getattr(loads, f.name)) for f in fields(Loads)}
     solve_steady(reference, loads, wet, Outages.of(reference, [(reference.power.ids[0],)]))
-    for f, old in zip(fields(Loads), before, strict=True):
-        assert np.array_equal(getattr(loads, f.name), old)
+    for name, old in before.items():
+        assert np.array_equal(getattr(loads, name), old)
 
 
 def shuffled(site: Site, seed: int) -> Site:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -107,7 +107,7 @@ def shed_loads(plant: Plant, loads: Loads, cases: Sequence[Case], rows: int) -> 
     def cut(values: Floats) -> Floats:
         return np.where(on, values, 0.0)
 
-    return Loads(cut(tiled.rack_w), cut(tiled.it_w), cut(tiled.chip_w), cut(tiled.liquid_w), tiled.present & on)
+    return replace(tiled.each(cut), present=tiled.present & on)
 
 
 def sweep(plant: Plant, loads: Loads, ambient: Ambient, cases: Sequence[Case] | None = None, progress: Progress | None = None) -> CaseTable:

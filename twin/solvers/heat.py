@@ -9,6 +9,7 @@ from topology.errors import NotConverged
 from topology.plant import Plant
 from twin.solvers.bank import Exchangers
 from twin.solvers.plantside import YORK, Chillers, Towers
+from twin.solvers.plates import plates
 from twin.solvers.scatter import sum_by
 from twin.solvers.thermal import Inputs, Layout, Out, fixed_point
 from twin.state import Ambient, FlowState, HeatState, Loads
@@ -127,13 +128,18 @@ def _state(plant: Plant, loads: Loads, flow: FlowState, row: Ints, gear_on: Bool
     coolant = np.where(hung, loop_supply[:, loop_of], hall_supply[:, racks.hall])
     cp = np.where(hung, plant.loops.cp_j_kg_k[loop_of], 1.0)
     rise = np.divide(loads.liquid_w, m * cp, out=np.zeros_like(m), where=wet)
+    plate = plates(plant, loads, m, coolant)
+    stuck = (held > 0.0) & (loads.chip_w > 0.0)
+    chip: Floats = np.where(stuck, np.inf, plate.chip_c(loads.chip_w))
     return HeatState(
         loop_supply_c=loop_supply, loop_return_c=np.where(loop_ok, out.loop_return, np.inf),
         cdu_w=out.cdu_w, cdu_supply_c=out.cdu_c, cdu_valve_frac=out.cdu_valve, air_unit_w=out.unit_w,
         hall_supply_c=hall_supply, hall_return_c=np.where(hall_ok, out.hall_return, np.inf), hall_w=out.hall_heat,
         tower_w=out.tower_w, tower_fan_frac=out.tower_fan, tower_in_bounds=out.tower_ok, chiller_w=out.chiller_w,
         gear_w=_gear_power(plant, flow, row, gear_on, out),
-        chip_c=_chip_c(plant, loads, m, coolant, wet, held), rack_return_c=np.where(wet, coolant + rise, coolant),
+        coolant_c=coolant, plate_inlet_c=plate.inlet_c + plate.series_k_w * loads.chip_w,
+        chip_c=chip, memory_c=chip + racks.r_memory_k_w * loads.chip_w, runaway=np.zeros(m.shape, bool), leakage_w=np.zeros_like(m),
+        rack_return_c=np.where(wet, coolant + rise, coolant),
         inlet_c=hall_supply[:, racks.hall], cooled=(held <= 0.0) & (~wet | loop_ok[:, loop_of]) & hall_ok[:, racks.hall],
     )  # fmt: skip
 
@@ -142,17 +148,6 @@ def _each(owner: Ints, ok: Bools, groups: int) -> Bools:
     """(S, groups): no member of the group is without its sink."""
     result: Bools = sum_by((~ok).astype(np.float64), owner, groups) == 0.0
     return result
-
-
-def _chip_c(plant: Plant, loads: Loads, m: Floats, coolant_c: Floats, wet: Bools, held: Floats) -> Floats:
-    """Accelerator temperature: coolant (or inlet air) plus resistance times power; the plate is ``R = base + b q^-n``."""
-    racks = plant.racks
-    q = m * racks.plate_share_frac
-    with np.errstate(divide="ignore"):
-        plate = racks.r_base_k_w + np.where(wet & (q > 0.0), racks.r_flow * np.where(q > 0.0, q, 1.0) ** -racks.r_exponent, 0.0)
-    resistance = np.where(racks.r_air_k_w > 0.0, racks.r_air_k_w, plate)
-    chip: Floats = np.where((held > 0.0) & (loads.chip_w > 0.0), np.inf, coolant_c + resistance * loads.chip_w)
-    return chip
 
 
 def _gear_power(plant: Plant, flow: FlowState, row: Ints, gear_on: Bools, out: Out) -> Floats:

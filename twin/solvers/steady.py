@@ -13,6 +13,7 @@ from topology.plant import Plant
 from twin.solvers.heat import solve_heat
 from twin.solvers.hydraulic import solve_flow
 from twin.solvers.jit import plain
+from twin.solvers.plates import settle_leakage
 from twin.solvers.power import Supply, solve_power, supply
 from twin.state import Ambient, FlowState, HeatState, Ledger, Loads, Outages, PowerState, SteadyState, V, rows_of
 
@@ -47,7 +48,7 @@ def solve_steady(plant: Plant, loads: Loads, ambient: Ambient, outages: Outages 
     drawn = _only_powered(asked, powered[index])
     gear_on = chain.gear_share.sum(axis=2) > 0.0
     flow, row = _flows(plant, chain, gear_on, index, asked.present, out)
-    heat, fws_kg_s, stranded, vented = solve_heat(plant, drawn, flow, row, gear_on, index, weather)
+    (heat, fws_kg_s, stranded, vented), drawn = _heat(plant, drawn, flow, row, gear_on, index, weather)
     power = solve_power(plant, chain, index, drawn, heat.gear_w)
     ledger = _ledger(plant, drawn, power, heat, stranded, vented)
     state = FlowState(*(getattr(flow, name)[row] for name in FlowState.__dataclass_fields__))
@@ -55,18 +56,35 @@ def solve_steady(plant: Plant, loads: Loads, ambient: Ambient, outages: Outages 
     return SteadyState(drawn, weather, Outages(out.sets, index), power, _with_pumps(plant, state, heat), heat, ledger)
 
 
+def _heat(
+    plant: Plant, drawn: Loads, flow: FlowState, row: Ints, gear_on: Bools, index: Ints, weather: Ambient
+) -> tuple[tuple[HeatState, Floats, Floats, Floats], Loads]:
+    """The heat balance, with leakage where accelerators are stated at their reference temperature; and the loads it holds for."""
+
+    def balance(loads: Loads) -> tuple[HeatState, Floats, Floats, Floats]:
+        return solve_heat(plant, loads, flow, row, gear_on, index, weather)
+
+    if not drawn.at_reference or not (plant.racks.leakage_frac_k > 0.0).any():
+        return balance(drawn), drawn
+    balanced, loads, away = settle_leakage(plant, drawn, flow.rack_kg_s[row], balance, lambda answer: answer[0])
+    heat = balanced[0]
+    chip, memory = (np.where(away, np.inf, values) for values in (heat.chip_c, heat.memory_c))
+    heat = replace(heat, chip_c=chip, memory_c=memory, runaway=away, leakage_w=loads.rack_w - drawn.rack_w)
+    return (heat, *balanced[1:]), loads
+
+
 def _every(loads: Loads, scenarios: int) -> Loads:
     def row(values: NDArray[V]) -> NDArray[V]:
         return plain(rows_of(values, scenarios, "loads"))
 
-    return Loads(row(loads.rack_w), row(loads.it_w), row(loads.chip_w), row(loads.liquid_w), row(loads.present))
+    return replace(loads.each(row), present=row(loads.present))
 
 
 def _only_powered(loads: Loads, powered: Bools) -> Loads:
     def cut(values: Floats) -> Floats:
         return np.where(powered, values, 0.0)
 
-    return Loads(cut(loads.rack_w), cut(loads.it_w), cut(loads.chip_w), cut(loads.liquid_w), loads.present)
+    return loads.each(cut)
 
 
 def _flows(plant: Plant, chain: Supply, gear_on: Bools, index: Ints, present: Bools, outages: Outages) -> tuple[FlowState, Ints]:
