@@ -7,18 +7,37 @@ supply or a heat that nothing carries away has margin -1.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 
 from topology.axes import Axis, Floats, Ints
+from topology.models import PowerModel
 from topology.plant import Plant
+from twin.power.phases import phases, uneven
+from twin.power.sharing import share_spread
 from twin.state import SteadyState
 
 HEADER_DP_FRAC = 0.9
 """Share of a loop's header set-point below which its pumps count as too small (control band of +-10 %, our choice)."""
 LOST_MARGIN = -1.0
+POWER_LIMITS = ("active power", "apparent power", "current", "phase current")
+"""Limits whose value is a load of the power chain."""
+POWER_WINDOW_S: Mapping[str, float] = MappingProxyType({
+    "utility": 900.0, "generator": 10.0, "transformer": 600.0, "switchboard": 60.0, "ups": 1.0, "sts": 1.0, "pdu": 60.0, "busway": 60.0,
+    "breaker": 60.0,
+})  # fmt: skip
+"""Time over which the load of an element counts where no thermal trip says it [s]: the quarter hour of a utility's meter, the
+governor of a generator, the winding of a transformer (time constant of 5 to 10 min, IEC 60076-7), the inverter of a UPS (estimates)."""
+WINDOW_S: Mapping[str, float] = MappingProxyType({
+    "power supply": 0.02, "chip temperature": 5.0, "coolant supply": 30.0, "heat removal": 30.0, "position power": 900.0,
+    "header pressure": 10.0,
+})  # fmt: skip
+"""Windows of the other limits [s]: the 20 ms that supplies ride through (ITI curve), seconds of a cold plate (estimates)."""
+OTHER_WINDOW_S = 60.0
+"""Window of limits that are not named above: frames of a minute [s]."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +51,7 @@ class Family:
         bound: (n,) limit.
         reference: (n,) value at which the margin is 1; 0 for ratings.
         value: (S, n) values of a state.
+        window_s: (n,) time over which a value is averaged before it counts against the limit.
     """
 
     name: str
@@ -40,6 +60,7 @@ class Family:
     bound: Floats
     reference: Floats
     value: Callable[[SteadyState], Floats]
+    window_s: Floats
 
 
 _REGISTRY: list[Callable[[Plant], Sequence[Family]]] = []
@@ -61,6 +82,7 @@ class Limits:
         unit: (K,) unit suffixes.
         bound: (K,) limits.
         reference: (K,) values of margin 1.
+        window_s: (K,) averaging windows.
         families: what they were made from, in order.
     """
 
@@ -69,6 +91,7 @@ class Limits:
     unit: tuple[str, ...]
     bound: Floats
     reference: Floats
+    window_s: Floats
     families: tuple[Family, ...]
 
     def values(self, state: SteadyState) -> Floats:
@@ -83,13 +106,20 @@ class Limits:
         return result
 
 
-def limits(plant: Plant) -> Limits:
-    """Collect every limit of a plant; elements without a rating have no row."""
+def limits(plant: Plant, worst_share: bool = False) -> Limits:
+    """Collect every limit of a plant; elements without a rating have no row.
+
+    Args:
+        plant: the plant.
+        worst_share: hold the ratings of the power chain against the most that its supplies' sharing may put on each element
+            (:mod:`twin.power.sharing`), not against the stated shares.
+    """
     families = tuple(f for make in _REGISTRY for f in make(plant) if f.ids)
+    families = tuple(_worst_share(plant, f) if worst_share and f.name in POWER_LIMITS else f for f in families)
     return Limits(
         element=tuple(i for f in families for i in f.ids), limit=tuple(f.name for f in families for _ in f.ids),
         unit=tuple(f.unit for f in families for _ in f.ids), bound=_join([f.bound for f in families]),
-        reference=_join([f.reference for f in families]), families=families,
+        reference=_join([f.reference for f in families]), window_s=_join([f.window_s for f in families]), families=families,
     )  # fmt: skip
 
 
@@ -97,24 +127,56 @@ def _join(parts: Sequence[Floats]) -> Floats:
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
+def _worst_share(plant: Plant, family: Family) -> Family:
+    """The family with every value raised as far as the sharing between cords may raise the element's load."""
+    own = np.array([plant.power.ids.index(i) for i in family.ids], dtype=np.int64)
+
+    def value(state: SteadyState) -> Floats:
+        more, out = share_spread(plant, state).high_w[:, own], state.power.out_w[:, own]
+        return family.value(state) * (1.0 + np.divide(more, out, out=np.zeros_like(out), where=out > 0.0))
+
+    return replace(family, value=value)
+
+
 def _family(
-    name: str, unit: str, axis: Axis, bound: Floats, value: Callable[[SteadyState, Ints], Floats], reference: Floats | None = None
-) -> Family:
-    """Rows for the elements of an axis whose bound is finite."""
+    name: str, unit: str, axis: Axis, bound: Floats, value: Callable[[SteadyState, Ints], Floats], reference: Floats | None = None,
+    window_s: Floats | None = None,
+) -> Family:  # fmt: skip
+    """Rows for the elements of an axis whose bound is finite; the window of its name where none is given."""
     own = np.flatnonzero(np.isfinite(bound))
     base = np.zeros(own.size) if reference is None else reference[own]
-    return Family(name, unit, tuple(axis.ids[k] for k in own), bound[own], base, lambda state: value(state, own))
+    window = np.full(own.size, WINDOW_S.get(name, OTHER_WINDOW_S)) if window_s is None else window_s[own]
+    return Family(name, unit, tuple(axis.ids[k] for k in own), bound[own], base, lambda state: value(state, own), window)
 
 
 @limit
 def power_ratings(plant: Plant) -> Sequence[Family]:
     """Continuous ratings of the power chain (derated, as the site or the catalog says)."""
-    p = plant.power
+    p, window = plant.power, power_window_s(plant)
+    ampere = np.where(p.voltage_v > 0.0, p.rating_a, np.inf)
+
+    def fullest(state: SteadyState, own: Ints) -> Floats:
+        found = phases(plant, state)
+        return np.where(found.known, found.largest_a, state.power.current_a)[:, own]
+
     return (
-        _family("active power", "w", p, p.rating_w, lambda s, k: s.power.out_w[:, k]),
-        _family("apparent power", "va", p, p.rating_va, lambda s, k: s.power.out_va[:, k]),
-        _family("current", "a", p, np.where(p.voltage_v > 0.0, p.rating_a, np.inf), lambda s, k: s.power.current_a[:, k]),
+        _family("active power", "w", p, p.rating_w, lambda s, k: s.power.out_w[:, k], window_s=window),
+        _family("apparent power", "va", p, p.rating_va, lambda s, k: s.power.out_va[:, k], window_s=window),
+        _family("current", "a", p, ampere, lambda s, k: s.power.current_a[:, k], window_s=window),
+        _family("phase current", "a", p, np.where(uneven(plant), ampere, np.inf), fullest, window_s=window),
     )
+
+
+def power_window_s(plant: Plant) -> Floats:
+    """(N,) time over which the load of each element counts: that of its kind, or the time constant of its thermal trip."""
+    p = plant.power
+    window = np.array([POWER_WINDOW_S[kind] for kind in p.kind], dtype=np.float64)
+    tau = np.array([_tau_s(m) for m in p.models], dtype=np.float64)[p.model] if p.n else window
+    return np.where(tau > 0.0, tau, window)
+
+
+def _tau_s(model: PowerModel | None) -> float:
+    return min((s.tau_s * (1.0 - s.early_frac) for s in model.trip if s.law == "thermal"), default=0.0) if model else 0.0
 
 
 @limit

@@ -160,5 +160,5 @@ def tripped(curves: TripCurves, memory: Floats, elements: int) -> Bools:
         (S, N) flags.
     """
     out = np.zeros((memory.shape[0], elements), bool)
-    np.logical_or.at(out, (slice(None), curves.element), memory >= 1.0)
+    np.logical_or.at(out.T, curves.element, (memory >= 1.0).T)
     return out
