@@ -32,8 +32,8 @@ POWER_WINDOW_S: Mapping[str, float] = MappingProxyType({
 """Time over which the load of an element counts where no thermal trip says it [s]: the quarter hour of a utility's meter, the
 governor of a generator, the winding of a transformer (time constant of 5 to 10 min, IEC 60076-7), the inverter of a UPS (estimates)."""
 WINDOW_S: Mapping[str, float] = MappingProxyType({
-    "power supply": 0.02, "chip temperature": 5.0, "coolant supply": 30.0, "heat removal": 30.0, "position power": 900.0,
-    "header pressure": 10.0,
+    "power supply": 0.02, "chip temperature": 5.0, "memory temperature": 5.0, "coolant supply": 30.0, "coolant return": 30.0,
+    "heat removal": 30.0, "position power": 900.0, "header pressure": 10.0,
 })  # fmt: skip
 """Windows of the other limits [s]: the 20 ms that supplies ride through (ITI curve), seconds of a cold plate (estimates)."""
 OTHER_WINDOW_S = 60.0
@@ -246,6 +246,47 @@ def rack_temperatures(plant: Plant) -> Sequence[Family]:
 
 
 @limit
+def plate_temperatures(plant: Plant) -> Sequence[Family]:
+    """Memory of each rack's accelerators, and its coolant return, where the catalog gives a limit."""
+    racks = plant.racks
+    air = plant.halls.air_supply_c[racks.hall]
+    hung = racks.manifold >= 0
+    base = np.where(hung, plant.loops.supply_c[plant.manifolds.loop[racks.manifold]], air) if plant.manifolds.n else air
+    bounds = (
+        ("memory temperature", "memory_c", racks.memory_limit_c),
+        ("coolant return", "rack_return_c", np.where(hung, racks.return_limit_c, np.inf)),
+    )
+
+    def rows(name: str, field: str, bound: Floats) -> Family:
+        return _family(
+            name,
+            "c",
+            racks,
+            bound,
+            lambda s, k: np.where(s.loads.present[:, k], getattr(s.heat, field)[:, k], base[k]),
+            _below(base, bound),
+        )
+
+    return tuple(rows(*each) for each in bounds)
+
+
+@limit
+def ashrae_classes(plant: Plant) -> Sequence[Family]:
+    """Supplies of loops and halls against the ASHRAE class that the site declares for them."""
+    loops, halls = plant.loops, plant.halls
+    liquid, air = _below(loops.supply_c, loops.class_limit_c), _below(halls.air_supply_c, halls.class_limit_c)
+    return (
+        _family("liquid class", "c", loops, loops.class_limit_c, lambda s, k: s.heat.loop_supply_c[:, k], liquid),
+        _family("air class", "c", halls, halls.class_limit_c, lambda s, k: s.heat.hall_supply_c[:, k], air),
+    )
+
+
+def _below(value: Floats, bound: Floats) -> Floats:
+    """Reference of a temperature limit: the set-point, or 1 K below the limit where the set-point is not below it."""
+    return np.where(value < bound, value, bound - 1.0)
+
+
+@limit
 def position_power(plant: Plant) -> Sequence[Family]:
     """Largest rack that a position may take, where the site says so."""
     site = plant.site
@@ -270,7 +311,14 @@ def cooling_ratings(plant: Plant) -> Sequence[Family]:
     return (
         _family("CDU heat", "w", cdus, cdus.duty_w, lambda s, k: s.heat.cdu_w[:, k]),
         _family("pump power", "w", pumps, pumps.rating_w, lambda s, k: s.flow.pump_w[:, k]),
-        _family("loop supply", "c", loops, loops.supply_limit_c, lambda s, k: s.heat.loop_supply_c[:, k], loops.supply_c),
+        _family(
+            "loop supply",
+            "c",
+            loops,
+            loops.supply_limit_c,
+            lambda s, k: s.heat.loop_supply_c[:, k],
+            _below(loops.supply_c, loops.supply_limit_c),
+        ),
         _family("header pressure", "frac", loops, np.where(used, tcs, np.inf), dp_short),
         _family("loop flow", "kg_s", loops, loops.flow_limit_kg_s, lambda s, k: s.flow.loop_kg_s[:, k]),
         _family("hall supply air", "c", halls, halls.air_limit_c, lambda s, k: s.heat.hall_supply_c[:, k], halls.air_supply_c),
