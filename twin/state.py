@@ -7,7 +7,7 @@ One solve is a batch of one. An input with one row serves every scenario. Every 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
@@ -65,9 +65,17 @@ class Ambient:
 
     Attributes:
         wet_bulb_c: (S,) outdoor wet bulb.
+        dry_bulb_c: (S,) outdoor dry bulb; empty where only the wet bulb is known (see :func:`twin.weather.settled`).
+        pressure_pa: (S,) pressure of the air; empty for the standard atmosphere at the site's altitude.
     """
 
     wet_bulb_c: Floats
+    dry_bulb_c: Floats = field(default_factory=lambda: np.zeros(0))
+    pressure_pa: Floats = field(default_factory=lambda: np.zeros(0))
+
+    def take(self, rows: Ints | slice) -> Ambient:
+        """Some scenarios, in the order asked for."""
+        return Ambient(*(v[rows] if v.size > 1 else v for v in (self.wet_bulb_c, self.dry_bulb_c, self.pressure_pa)))
 
 
 @dataclass(frozen=True)
@@ -168,8 +176,16 @@ class HeatState:
         hall_w: (S, H) air heat of the hall, fans included.
         tower_w: (S, W) heat rejected by each cell.
         tower_fan_frac: (S, W) fan speed.
-        tower_in_bounds: (S, W) the York correlation is inside its bounds.
+        tower_in_bounds: (S, W) York is inside its bounds; where it is not, Merkel was used.
+        tower_on: (S, W) the cell runs (staging may leave it off).
+        tower_evaporation_kg_s: (S, W) water that each cell evaporates.
+        tower_water_kg_s: (S, W) its make-up: evaporation, drift and blowdown.
+        dry_w: (S, D) heat rejected by each dry cooler.
+        dry_fan_frac: (S, D) fan speed.
+        dry_water_kg_s: (S, D) make-up of its pads.
         chiller_w: (S, K) heat taken by each chiller.
+        chiller_in_bounds: (S, K) its curves are inside the bounds of their record; outside they are held at the edge.
+        reuse_w: (S, L) heat of each facility loop that a user outside takes.
         gear_w: (S, G) electrical power of all mechanical gear, 0 where it does not run.
         coolant_c: (S, R) coolant at each rack's inlet, or its inlet air where it has no liquid.
         plate_inlet_c: (S, R) the same at the inlet of its hottest accelerator's plate.
@@ -194,7 +210,15 @@ class HeatState:
     tower_w: Floats
     tower_fan_frac: Floats
     tower_in_bounds: Bools
+    tower_on: Bools
+    tower_evaporation_kg_s: Floats
+    tower_water_kg_s: Floats
+    dry_w: Floats
+    dry_fan_frac: Floats
+    dry_water_kg_s: Floats
     chiller_w: Floats
+    chiller_in_bounds: Bools
+    reuse_w: Floats
     gear_w: Floats
     coolant_c: Floats
     plate_inlet_c: Floats
@@ -218,11 +242,13 @@ class Ledger:
         chain_loss_w: (S,) conversion in the power chain.
         cooling_w: (S,) pumps, fans, chillers, controls.
         cdu_pump_w: (S,) the part of it in CDUs (pumps, fans and controls).
-        tower_out_w: (S,) heat rejected by towers.
-        ambient_w: (S,) heat that leaves beside the towers: power chain, tower fans and pumps, halls without air units.
+        tower_out_w: (S,) heat rejected by towers, that of the vapour included.
+        dry_out_w: (S,) heat rejected by dry coolers.
+        reuse_w: (S,) heat that users outside take.
+        ambient_w: (S,) heat that leaves beside these: power chain, fans and pumps of towers and dry coolers, halls without air units.
         stranded_w: (S,) heat of racks and halls that nothing carries away (their temperature has no steady value).
         electric_residual_frac: (S,) |site - it - loss - cooling| / site.
-        heat_residual_frac: (S,) |site - tower_out - ambient - stranded| / site.
+        heat_residual_frac: (S,) |site - tower_out - dry_out - reuse - ambient - stranded| / site.
     """
 
     site_w: Floats
@@ -232,6 +258,8 @@ class Ledger:
     cooling_w: Floats
     cdu_pump_w: Floats
     tower_out_w: Floats
+    dry_out_w: Floats
+    reuse_w: Floats
     ambient_w: Floats
     stranded_w: Floats
     electric_residual_frac: Floats

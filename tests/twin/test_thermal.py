@@ -236,14 +236,16 @@ def test_tower_against_york() -> None:
 
 def test_tower_fans_slow_down_at_the_set_point() -> None:
     p = plant(small_site(racks=5, chiller=False))
-    fans = [at(p, from_utilisation(p, 1.0), wet).heat for wet in (16.0, 18.0, 19.0)]
+    fans = [at(p, from_utilisation(p, 1.0), wet, ("tower-2",)).heat for wet in (13.0, 15.0, 16.0)]
+    assert all(h.tower_in_bounds.all() for h in fans)
     assert all(h.loop_supply_c[0, 1] == pytest.approx(24.0, abs=1e-6) for h in fans)
     speeds = [h.tower_fan_frac[0, 0] for h in fans]
     assert speeds == sorted(speeds)
     assert 0.125 <= speeds[0] < speeds[2] < 1.0
     h, t = fans[2], p.towers
-    span = max(h.tower_w[0, 0] / (t.water_kg_s[0] * p.loops.cp_j_kg_k[1]), 1.1111)
-    assert york_approach_k(19.0, span, t.lg_ratio[0] / speeds[2], YORK) == pytest.approx(24.0 - 1.5 - 19.0, abs=1e-6)
+    span = h.tower_w[0, 0] / (t.water_kg_s[0] * p.loops.cp_j_kg_k[1])
+    assert span > 1.1111
+    assert york_approach_k(16.0, span, t.lg_ratio[0] / speeds[2], YORK) == pytest.approx(24.0 - 1.5 - 16.0, abs=1e-6)
     assert h.gear_w[0, t.gear[0]] == pytest.approx(t.fan_w[0] * speeds[2] ** 3 + t.pump_w[0], rel=1e-12)
 
 
@@ -255,16 +257,21 @@ def test_weather_beyond_the_correlation_is_reported() -> None:
 def test_chiller_trims_to_the_set_point_by_its_curves() -> None:
     p = plant(small_site(racks=5))
     loads = from_utilisation(p, 1.0)
-    state, bare = at(p, loads, 22.0), at(plant(small_site(racks=5, chiller=False)), loads, 22.0)
-    assert bare.heat.loop_supply_c[0, 1] > 24.5
+    state, bare = at(p, loads, 24.0), at(plant(small_site(racks=5, chiller=False)), loads, 24.0)
+    assert bare.heat.loop_supply_c[0, 1] > 24.3
     assert state.heat.loop_supply_c[0, 1] == pytest.approx(24.0, abs=1e-6)
     k, taken = p.chillers, state.heat.chiller_w[0, 0]
     assert taken > 0.0
-    condenser = 24.0 + taken / (state.flow.loop_kg_s[0, 1] * p.loops.cp_j_kg_k[1])
-    able = k.duty_w[0] * biquadratic(k.cap_f_t[0], 24.0, condenser)
+    condenser = 24.0 + taken / (state.flow.loop_kg_s[0, 1] * p.loops.cp_j_kg_k[1]) - p.towers.exchanger_k[0]
+    condenser = min(condenser, k.condenser_c[0, 1])
+    leaving = k.leaving_c[0, 1]
+    assert leaving < 24.0
+    assert not state.heat.chiller_in_bounds[0, 0]
+    able = k.duty_w[0] * biquadratic(k.cap_f_t[0], leaving, condenser)
     load = taken / able
+    assert load > k.part_load[0, 0]
     part = k.eir_f_plr[0] @ np.array([1.0, load, load * load])
-    expected = able / k.cop[0] * biquadratic(k.eir_f_t[0], 24.0, condenser) * part
+    expected = able / k.cop[0] * biquadratic(k.eir_f_t[0], leaving, condenser) * part
     assert state.heat.gear_w[0, k.gear[0]] == pytest.approx(expected, rel=1e-9)
     assert state.heat.tower_w.sum() > bare.heat.tower_w.sum()
 

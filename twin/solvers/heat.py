@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from topology.axes import Bools, ExchangerAxis, Floats, Ints
 from topology.errors import NotConverged
 from topology.plant import Plant
 from twin.solvers.bank import Exchangers
-from twin.solvers.plantside import YORK, Chillers, Towers
+from twin.solvers.outdoor import grouped, makeup_kg_s, side_of, side_on, side_out, side_power_w, weather_of
+from twin.solvers.plantside import SideOut, evaporate
 from twin.solvers.plates import plates
 from twin.solvers.scatter import sum_by
 from twin.solvers.thermal import Inputs, Layout, Out, fixed_point
@@ -23,11 +26,11 @@ def _allocate(plant: Plant, scenarios: int) -> Out:
     def floats(n: int) -> Floats:
         return np.zeros((scenarios, n))
 
-    x, c, a, h, w, k = (len(v.ids) for v in (plant.loops, plant.cdus, plant.air_units, plant.halls, plant.towers, plant.chillers))
+    x, c, a, h = (len(v.ids) for v in (plant.loops, plant.cdus, plant.air_units, plant.halls))
     return Out(
         floats(x), floats(x), floats(x), np.ones((scenarios, x), bool), floats(c), floats(c), floats(c), floats(c),
         floats(a), floats(a), floats(a), floats(a), floats(a), floats(h), floats(h), floats(h), np.ones((scenarios, h), bool),
-        floats(w), floats(w), np.ones((scenarios, w), bool), floats(k), floats(k), floats(plant.pumps.n),
+        side_out(plant, scenarios), floats(plant.pumps.n),
         np.zeros(scenarios), np.zeros(scenarios), np.zeros(scenarios),
     )  # fmt: skip
 
@@ -39,15 +42,10 @@ def _exchangers(axis: ExchangerAxis) -> Exchangers:
     )  # fmt: skip
 
 
-def _grouped(owner: Ints, groups: int) -> tuple[Ints, Ints]:
-    order = np.argsort(owner, kind="stable").astype(np.int64)
-    return order, np.searchsorted(owner[order], np.arange(groups + 1)).astype(np.int64)
-
-
 def _layout(plant: Plant) -> Layout:
     loops, cdus, units, pumps = plant.loops, plant.cdus, plant.air_units, plant.pumps
-    cdu_order, cdu_first = _grouped(cdus.loop, loops.n)
-    unit_order, unit_first = _grouped(units.hall, plant.halls.n)
+    cdu_order, cdu_first = grouped(cdus.loop, loops.n)
+    unit_order, unit_first = grouped(units.hall, plant.halls.n)
     return Layout(
         loops.fws, loops.supply_c, loops.cp_j_kg_k, loops.rho_kg_m3, loops.dp_pa, cdu_order, cdu_first, cdus.fws, cdus.hall, cdus.fan_w,
         cdus.aux_w, cdus.pump_fixed_w, unit_order, unit_first, units.fws, units.duty_w, units.fan_w, units.fan_floor_frac,
@@ -69,7 +67,7 @@ def _inputs(
     cdu_pump_w = sum_by(flow.pump_w, pumps.cdu, cdus.n)
     return Inputs(
         loop_w, hall_w, cdu_pump_w, flow.cdu_kg_s, row, gear_on[:, cdus.gear], gear_on[:, plant.air_units.gear], gear_on[:, pumps.gear],
-        gear_on[:, plant.towers.gear], gear_on[:, plant.chillers.gear], alive_row, ambient.wet_bulb_c,
+        side_on(plant, gear_on), alive_row, weather_of(ambient),
     ), held  # fmt: skip
 
 
@@ -95,18 +93,15 @@ def solve_heat(
     """
     inp, held = _inputs(plant, loads, flow, row, gear_on, alive_row, ambient)
     out = _allocate(plant, row.size)
-    t, k = plant.towers, plant.chillers
-    fixed_point(
-        _layout(plant), _exchangers(plant.cdus), _exchangers(plant.air_units),
-        Towers(t.fws, t.duty_w, t.water_kg_s, t.lg_ratio, t.exchanger_k, t.fan_w, t.pump_w),
-        Chillers(k.fws, k.duty_w, k.cop, k.cap_f_t, k.eir_f_t, k.eir_f_plr), YORK, inp, out, HEAT_TOLERANCE, MAX_PASSES,
-    )  # fmt: skip
+    side = side_of(plant)
+    fixed_point(_layout(plant), _exchangers(plant.cdus), _exchangers(plant.air_units), side, inp, out, HEAT_TOLERANCE, MAX_PASSES)
     if (out.change > 100.0 * HEAT_TOLERANCE).any():
         s = int(np.argmax(out.change))
         raise NotConverged(
             f"the heat balance of scenario {s} did not settle in {MAX_PASSES} passes (last change {out.change[s]:.1e} of its heat)",
             scenario=s, residual=float(out.change[s]),
         )  # fmt: skip
+    evaporate(side, inp.weather, out.side)
     state = _state(plant, loads, flow, row, gear_on[alive_row], out, held)
     return state, out.loop_kg_s, out.stranded + held.sum(axis=1), out.vented
 
@@ -135,8 +130,7 @@ def _state(plant: Plant, loads: Loads, flow: FlowState, row: Ints, gear_on: Bool
         loop_supply_c=loop_supply, loop_return_c=np.where(loop_ok, out.loop_return, np.inf),
         cdu_w=out.cdu_w, cdu_supply_c=out.cdu_c, cdu_valve_frac=out.cdu_valve, air_unit_w=out.unit_w,
         hall_supply_c=hall_supply, hall_return_c=np.where(hall_ok, out.hall_return, np.inf), hall_w=out.hall_heat,
-        tower_w=out.tower_w, tower_fan_frac=out.tower_fan, tower_in_bounds=out.tower_ok, chiller_w=out.chiller_w,
-        gear_w=_gear_power(plant, flow, row, gear_on, out),
+        **_outside(plant, out.side), gear_w=_gear_power(plant, flow, row, gear_on, out),
         coolant_c=coolant, plate_inlet_c=plate.inlet_c + plate.series_k_w * loads.chip_w,
         chip_c=chip, memory_c=chip + racks.r_memory_k_w * loads.chip_w, runaway=np.zeros(m.shape, bool), leakage_w=np.zeros_like(m),
         rack_return_c=np.where(wet, coolant + rise, coolant),
@@ -155,8 +149,17 @@ def _gear_power(plant: Plant, flow: FlowState, row: Ints, gear_on: Bools, out: O
     power[:, plant.cdus.gear] += out.cdu_power
     power += sum_by(out.pump_power + flow.pump_w[row], plant.pumps.gear, plant.gear.n)
     power[:, plant.air_units.gear] += out.unit_power
+    return power + side_power_w(plant, out.side, gear_on)
+
+
+def _outside(plant: Plant, side: SideOut) -> dict[str, Any]:
+    """What a heat state says of towers, dry coolers and chillers."""
     t = plant.towers
-    tower = t.fan_w * out.tower_fan**3 + t.pump_w
-    power[:, t.gear] += np.where(gear_on[:, t.gear], tower, 0.0)
-    power[:, plant.chillers.gear] += out.chiller_power
-    return power
+    drift = np.where(side.tower_w > 0.0, t.drift_frac * t.water_kg_s, 0.0)
+    return {
+        "tower_w": side.tower_w, "tower_fan_frac": side.tower_fan, "tower_in_bounds": side.tower_ok, "tower_on": side.tower_on,
+        "tower_evaporation_kg_s": side.tower_kg_s, "tower_water_kg_s": makeup_kg_s(side.tower_kg_s, drift, t.cycles),
+        "dry_w": side.dry_w, "dry_fan_frac": side.dry_fan,
+        "dry_water_kg_s": makeup_kg_s(side.dry_kg_s, np.zeros_like(side.dry_kg_s), plant.dry_coolers.cycles),
+        "chiller_w": side.chiller_w, "chiller_in_bounds": side.chiller_ok, "reuse_w": side.reuse_w,
+    }  # fmt: skip

@@ -1,4 +1,10 @@
-"""The plant outside the halls: cooling towers and trim chillers on a facility loop."""
+"""The plant outside the halls: dry coolers, towers and chillers of a facility loop, staged and in the loop's economiser mode.
+
+Order on a loop: dry coolers take what they can at the set-point (they use no water), towers the rest, chillers trim. With
+chillers on the loop the towers and dry coolers are its water-side economiser: ``series`` cools first and lets chillers trim;
+``parallel`` runs the economiser alone while it holds the set-point and else gives the whole load to the chillers; ``none`` always
+does that. The condensers of chillers reject through the same towers and dry coolers.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +13,11 @@ from typing import NamedTuple
 import numpy as np
 
 from topology.axes import Bools, Floats, Ints
+from twin.solvers.chiller import Chillers, run_chillers
+from twin.solvers.drycooler import DryCoolers, entering_c, pad_water_kg_s, rise_k_w, speed_for
 from twin.solvers.jit import kernel
-from twin.solvers.laws import YORK_APPROACH_K, YORK_LG_MAX, YORK_RANGE_K, YORK_WET_BULB_C, biquadratic, york_approach_k
+from twin.solvers.moistair import humidity_kg_kg
+from twin.solvers.tower import Towers, evaporation_kg_s, run_cell
 
 YORK = np.array([
     -0.359741205, -0.055053608, 0.0023850432, 0.173926877, -0.0248473764, 0.00048430224, -0.005589849456, 0.0005770079712,
@@ -17,149 +26,320 @@ YORK = np.array([
     0.000038621772, -0.0034285382352, 0.00000856589904, -0.000001516821552,
 ])  # fmt: skip
 """YorkCalc coefficients (EnergyPlus Engineering Reference; Modelica Buildings, Correlations.yorkCalc)."""
+SERIES, PARALLEL, NONE = 0, 1, 2
+"""Economiser modes, as in :data:`topology.kinds.ECONOMISERS`."""
+CONDENSER_C = 18.0
+"""Condenser water that towers make for chillers whose record names no lowest temperature (usual set-point; our choice)."""
+LEAST_W = 1e-6
+"""Load below which no chiller starts."""
+HELD_K = 1e-9
+"""Shortfall below which a set-point counts as held."""
 
 
-class Towers(NamedTuple):
-    """See :class:`topology.axes.TowerAxis`."""
+class Weather(NamedTuple):
+    """Outdoor air of each scenario (S,): wet bulb, dry bulb, pressure."""
 
-    fws: Ints
-    duty_w: Floats
-    water_kg_s: Floats
-    lg_ratio: Floats
-    exchanger_k: Floats
-    fan_w: Floats
-    pump_w: Floats
+    wet_bulb_c: Floats
+    dry_bulb_c: Floats
+    pressure_pa: Floats
 
 
-class Chillers(NamedTuple):
-    """See :class:`topology.axes.ChillerAxis`."""
+class Side(NamedTuple):
+    """The plant side: ratings, members of each loop grouped, and the loops' modes."""
 
-    fws: Ints
-    duty_w: Floats
-    cop: Floats
-    cap_f_t: Floats
-    eir_f_t: Floats
-    eir_f_plr: Floats
+    york: Floats
+    towers: Towers
+    tower_order: Ints
+    tower_first: Ints
+    dry: DryCoolers
+    dry_order: Ints
+    dry_first: Ints
+    chillers: Chillers
+    chiller_order: Ints
+    chiller_first: Ints
+    mode: Ints
+    fewest: Bools
+    reuse_w: Floats
+
+
+class SideOn(NamedTuple):
+    """Who may run under each set of lost elements: (Z, W) towers, (Z, D) dry coolers, (Z, K) chillers."""
+
+    tower: Bools
+    dry: Bools
+    chiller: Bools
+
+
+class SideOut(NamedTuple):
+    """Results by scenario; see :class:`twin.state.HeatState`."""
+
+    tower_w: Floats
+    tower_fan: Floats
+    tower_ok: Bools
+    tower_on: Bools
+    tower_kg_s: Floats
+    dry_w: Floats
+    dry_fan: Floats
+    dry_on: Bools
+    dry_kg_s: Floats
+    chiller_w: Floats
+    chiller_power: Floats
+    chiller_ok: Bools
+    reuse_w: Floats
+
+
+class Air(NamedTuple):
+    """One scenario's outdoor air."""
+
+    wet_c: float
+    dry_c: float
+    pressure_pa: float
 
 
 @kernel
-def _approach(t: Towers, w: int, york: Floats, wet_bulb_c: float, range_k: float, fan: float) -> float:
-    r = min(max(range_k, YORK_RANGE_K[0]), YORK_RANGE_K[1])
-    a = york_approach_k(wet_bulb_c, r, t.lg_ratio[w] / fan, york)
-    return min(max(a, YORK_APPROACH_K[0]), YORK_APPROACH_K[1])
+def _cells(
+    side: Side, own: Ints, alive: Bools, count: int, heat_w: float, cp: float, air: Air, target_c: float, direct: bool, s: int, out: SideOut
+) -> tuple[float, float, bool]:
+    """Run the first ``count`` living cells, heat in proportion to their rating: supply, water temperature, whether all hold."""
+    t, total, n = side.towers, 0.0, 0
+    for w in own:
+        if alive[w] and n < count:
+            total += t.duty_w[w]
+            n += 1
+    n, supply, water, held = 0, 0.0, 0.0, True
+    for w in own:
+        out.tower_w[s, w], out.tower_fan[s, w], out.tower_ok[s, w], out.tower_on[s, w] = 0.0, 0.0, True, False
+        if not alive[w] or n >= count:
+            continue
+        n += 1
+        share = t.duty_w[w] / total
+        apart = 0.0 if direct else t.exchanger_k[w]
+        want = target_c - apart - air.wet_c
+        fan, approach, ok = run_cell(t, w, side.york, cp, air.wet_c, air.pressure_pa, heat_w * share, want)
+        out.tower_w[s, w], out.tower_fan[s, w], out.tower_ok[s, w], out.tower_on[s, w] = heat_w * share, fan, ok, True
+        held = held and approach <= want + HELD_K
+        water += share * (air.wet_c + approach)
+        supply += share * (air.wet_c + approach + apart)
+    return supply, water, held
 
 
 @kernel
-def solve_towers(
-    t: Towers, york: Floats, alive: Bools, heat_w: Floats, cp_j_kg_k: Floats, wet_bulb_c: float, set_c: Floats,
-    out_w: Floats, out_fan: Floats, out_ok: Bools,
-) -> tuple[Floats, Bools]:  # fmt: skip
-    """Reject the heat of every loop in its running cells, in proportion to their rating.
+def _towers(
+    side: Side,
+    own: Ints,
+    alive: Bools,
+    heat_w: float,
+    cp: float,
+    air: Air,
+    target_c: float,
+    direct: bool,
+    fewest: bool,
+    s: int,
+    out: SideOut,
+) -> tuple[float, float]:
+    """Run all cells, or the fewest that hold the target (more never do worse): supply and water temperature."""
+    most = 0
+    for w in own:
+        most += alive[w]
+    if fewest and most > 1:
+        low, high = 0, most
+        while high - low > 1:
+            mid = (low + high) // 2
+            _, _, held = _cells(side, own, alive, mid, heat_w, cp, air, target_c, direct, s, out)
+            if held:
+                high = mid
+            else:
+                low = mid
+        most = high
+    supply, water, _ = _cells(side, own, alive, most, heat_w, cp, air, target_c, direct, s, out)
+    return supply, water
 
-    Fans slow down while the loop's set-point is held, down to the L/G bound of the correlation; below that a bypass holds it.
-    The range is held inside the correlation's bounds from below, which is on the safe side (a smaller range has a smaller
-    approach); a wet bulb or range above them is reported in ``out_ok``.
 
-    Args:
-        t: ratings.
-        york: :data:`YORK`.
-        alive: cells that run.
-        heat_w: heat of each loop.
-        cp_j_kg_k: heat capacity of each loop's water.
-        wet_bulb_c: outdoor wet bulb.
-        set_c: supply set-point of each loop.
-        out_w: heat of each cell; written.
-        out_fan: fan speed of each cell; written.
-        out_ok: whether the correlation is inside its bounds; written.
+@kernel
+def _able_w(side: Side, i: int, cp: float, air: Air, target_c: float, direct: bool, wetted: bool) -> float:
+    """Heat that a dry cooler rejects at full fan speed with its supply at the target."""
+    d = side.dry
+    above = target_c - (0.0 if direct else d.exchanger_k[i]) - entering_c(d, i, air.dry_c, air.wet_c, wetted)
+    return max(above, 0.0) / rise_k_w(d, i, cp, 1.0)
+
+
+@kernel
+def _coolers(
+    side: Side, own: Ints, alive: Bools, heat_w: float, cp: float, air: Air, target_c: float, direct: bool, rest: bool, s: int, out: SideOut
+) -> tuple[float, float, float]:
+    """Run dry coolers: dry while that holds the target, then with their pads.
+
+    Where even that does not and nothing takes the rest, all run full and the supply rises until they carry the heat.
 
     Returns:
-        Supply temperature that the towers of each loop reach, and whether any of its cells runs.
+        Heat rejected, its supply and its water temperature.
     """
-    total, supply = np.zeros(set_c.size), np.zeros(set_c.size)
-    for w in range(t.fws.size):
-        out_w[w], out_fan[w], out_ok[w] = 0.0, 0.0, True
-        if alive[w]:
-            total[t.fws[w]] += t.duty_w[w]
-    for w in range(t.fws.size):
-        if not alive[w]:
+    d = side.dry
+    dry, wet = 0.0, 0.0
+    for i in own:
+        out.dry_w[s, i], out.dry_fan[s, i], out.dry_on[s, i], out.dry_kg_s[s, i] = 0.0, 0.0, False, 0.0
+        if alive[i]:
+            dry += _able_w(side, i, cp, air, target_c, direct, False)
+            wet += _able_w(side, i, cp, air, target_c, direct, True)
+    wetted = dry < heat_w
+    able = wet if wetted else dry
+    level = target_c
+    if able < heat_w and not rest:
+        level = _level_c(side, own, alive, heat_w, cp, air, direct)
+    elif able <= 0.0:
+        return 0.0, target_c, target_c
+    took = min(heat_w, able) if level == target_c else heat_w
+    water = 0.0
+    for i in own:
+        if not alive[i]:
             continue
-        f = t.fws[w]
-        share = t.duty_w[w] / total[f]
-        range_k = heat_w[f] * share / (t.water_kg_s[w] * cp_j_kg_k[f])
-        target = set_c[f] - t.exchanger_k[w] - wet_bulb_c
-        fan, reach, best = _fan(t, w, york, wet_bulb_c, range_k, target)
-        out_w[w], out_fan[w] = heat_w[f] * share, fan
-        inside = YORK_WET_BULB_C[0] <= wet_bulb_c <= YORK_WET_BULB_C[1] and range_k <= YORK_RANGE_K[1]
-        out_ok[w] = inside and best > YORK_APPROACH_K[0]
-        supply[f] += (wet_bulb_c + reach + t.exchanger_k[w]) * share
-    running = total > 0.0
-    for f in range(set_c.size):
-        if not running[f]:
-            supply[f] = set_c[f]
-    return supply, running
+        most = _able_w(side, i, cp, air, level, direct, wetted)
+        share = most / able if level == target_c else most / heat_w
+        apart = 0.0 if direct else d.exchanger_k[i]
+        out.dry_w[s, i], out.dry_on[s, i] = share * took, share > 0.0
+        above = level - apart - entering_c(d, i, air.dry_c, air.wet_c, wetted)
+        out.dry_fan[s, i] = speed_for(d, i, cp, share * took, above)
+        water += share * (level - apart)
+        if wetted and d.assist[i] > 0.0:
+            out.dry_kg_s[s, i] = pad_water_kg_s(d, i, air.dry_c, air.wet_c, air.pressure_pa, out.dry_fan[s, i])
+    return took, level, water
 
 
 @kernel
-def _fan(t: Towers, w: int, york: Floats, wet_bulb_c: float, range_k: float, target_k: float) -> tuple[float, float, float]:
-    """Fan speed that holds an approach, the approach reached, and the one at full speed."""
-    low, high = t.lg_ratio[w] / YORK_LG_MAX, 1.0
-    best = _approach(t, w, york, wet_bulb_c, range_k, 1.0)
-    if best > target_k:
-        return 1.0, best, best
-    f_low = _approach(t, w, york, wet_bulb_c, range_k, low) - target_k
-    if f_low <= 0.0:
-        return low, target_k, best
-    f_high, fan, side = best - target_k, 1.0, 0
-    for _ in range(60):
-        fan = (f_low * high - f_high * low) / (f_low - f_high)
-        f = _approach(t, w, york, wet_bulb_c, range_k, fan) - target_k
-        if abs(f) <= 1e-10 or high - low < 1e-13:
+def _level_c(side: Side, own: Ints, alive: Bools, heat_w: float, cp: float, air: Air, direct: bool) -> float:
+    """Supply at which dry coolers at full fan speed, pads wet, carry a heat: those that are colder than the air stand aside."""
+    d = side.dry
+    level = -np.inf
+    for _ in range(own.size + 1):
+        slope, offset, n = 0.0, 0.0, 0
+        for i in own:
+            base = (0.0 if direct else d.exchanger_k[i]) + entering_c(d, i, air.dry_c, air.wet_c, True)
+            if alive[i] and (level == -np.inf or base < level):
+                g = 1.0 / rise_k_w(d, i, cp, 1.0)
+                slope, offset, n = slope + g, offset + g * base, n + 1
+        new = (heat_w + offset) / slope
+        if new == level:
             break
-        if f > 0.0:
-            low, f_low = fan, f
-            if side == 1:
-                f_high *= 0.5
-            side = 1
-        else:
-            high, f_high = fan, f
-            if side == -1:
-                f_low *= 0.5
-            side = -1
-    return fan, target_k, best
+        level = new
+    return level
 
 
 @kernel
-def solve_chillers(
-    k: Chillers, alive: Bools, supply_c: Floats, set_c: Floats, capacity_w_k: Floats, out_w: Floats, out_power: Floats
-) -> None:
-    """Trim every loop from the towers' supply to its set-point (DOE-2 chiller, EnergyPlus Chiller:Electric:EIR).
+def _reject(
+    side: Side, on: SideOn, z: int, f: int, heat_w: float, cp: float, air: Air, target_c: float, direct: bool, s: int, out: SideOut
+) -> tuple[float, float, bool]:
+    """Reject a heat of a loop to the weather: supply, water temperature, and whether anything runs."""
+    cells = side.tower_order[side.tower_first[f] : side.tower_first[f + 1]]
+    coolers = side.dry_order[side.dry_first[f] : side.dry_first[f + 1]]
+    wet, dry = False, False
+    for w in cells:
+        wet = wet or on.tower[z, w]
+    for i in coolers:
+        dry = dry or on.dry[z, i]
+    took, level, tepid = 0.0, target_c, target_c
+    if dry:
+        took, level, tepid = _coolers(side, coolers, on.dry[z], heat_w, cp, air, target_c, direct, wet, s, out)
+    else:
+        for i in coolers:
+            out.dry_w[s, i], out.dry_fan[s, i], out.dry_on[s, i], out.dry_kg_s[s, i] = 0.0, 0.0, False, 0.0
+    left = heat_w - took
+    count_none = dry and left <= 0.0
+    if not wet or count_none:
+        for w in cells:
+            out.tower_w[s, w], out.tower_fan[s, w], out.tower_ok[s, w], out.tower_on[s, w] = 0.0, 0.0, True, False
+        return level, tepid, dry
+    supply, water = _towers(side, cells, on.tower[z], left, cp, air, target_c, direct, side.fewest[f], s, out)
+    if took > 0.0:
+        supply = (took * level + left * supply) / heat_w
+        water = (took * tepid + left * water) / heat_w
+    return supply, water, True
 
-    ``P = Q_avail / COP * EIRFT * EIRFPLR(PLR)`` with ``Q_avail = Q_ref * CapFT``, curves in leaving chilled and entering
-    condenser temperature; the condenser sees the water that the towers reach.
+
+@kernel
+def solve_loop(
+    side: Side, on: SideOn, z: int, weather: Weather, s: int, f: int, heat_w: float, capacity_w_k: float, cp_j_kg_k: float, set_c: float,
+    out: SideOut,
+) -> tuple[float, bool]:  # fmt: skip
+    """Carry the heat of a facility loop to the weather.
 
     Args:
-        k: ratings.
-        alive: chillers that run.
-        supply_c: supply of each loop as the towers leave it; overwritten with what the chillers make of it.
-        set_c: supply set-point of each loop.
-        capacity_w_k: flow times heat capacity of each loop.
-        out_w: heat taken by each chiller; written.
-        out_power: electrical power of each chiller; written.
+        side: the plant side.
+        on: who may run.
+        z: row of ``on``.
+        weather: outdoor air.
+        s: scenario.
+        f: loop.
+        heat_w: heat of the loop, pumps included.
+        capacity_w_k: flow times heat capacity of the loop.
+        cp_j_kg_k: heat capacity of its water.
+        set_c: supply set-point.
+        out: results; chiller power of the pass before is read as the heat of condensers, then everything is written.
+
+    In series the water that the economiser cools is warmer than ``supply``, else it is passed by: chillers never take more than the
+    heat of the loop. Where they are too small, the supply is what they make of the economiser's water.
+
+    Returns:
+        Supply temperature, and whether the heat is carried.
     """
-    room, condenser = np.zeros(set_c.size), supply_c.copy()
-    for c in range(k.fws.size):
-        out_w[c], out_power[c] = 0.0, 0.0
-        if alive[c]:
-            f = k.fws[c]
-            room[f] += k.duty_w[c] * max(biquadratic(k.cap_f_t[c], set_c[f], condenser[f]), 0.0)
-    for c in range(k.fws.size):
-        f = k.fws[c]
-        want = capacity_w_k[f] * (condenser[f] - set_c[f])
-        if not alive[c] or want <= 1e-6 or room[f] <= 0.0:
-            continue
-        load = min(want / room[f], 1.0)
-        able = k.duty_w[c] * max(biquadratic(k.cap_f_t[c], set_c[f], condenser[f]), 0.0)
-        part = k.eir_f_plr[c, 0] + k.eir_f_plr[c, 1] * load + k.eir_f_plr[c, 2] * load * load
-        out_w[c] = load * able
-        out_power[c] = able / k.cop[c] * biquadratic(k.eir_f_t[c], set_c[f], condenser[f]) * part
-        supply_c[f] -= out_w[c] / capacity_w_k[f]
+    air = Air(weather.wet_bulb_c[s], weather.dry_bulb_c[s], weather.pressure_pa[s])
+    own = side.chiller_order[side.chiller_first[f] : side.chiller_first[f + 1]]
+    out.reuse_w[s, f] = min(side.reuse_w[f], heat_w)
+    heat = heat_w - out.reuse_w[s, f]
+    condensers, running, low_c = 0.0, False, -np.inf
+    for c in own:
+        condensers += out.chiller_power[s, c]
+        if on.chiller[z, c]:
+            running = True
+            low_c = max(low_c, side.chillers.condenser_c[c, 0])
+    if running and side.mode[f] != SERIES:
+        if side.mode[f] == PARALLEL:
+            supply, _, ok = _reject(side, on, z, f, heat, cp_j_kg_k, air, set_c, False, s, out)
+            if ok and supply <= set_c + HELD_K:
+                run_chillers(
+                    side.chillers, own, on.chiller[z], 0.0, set_c, set_c, out.chiller_w[s], out.chiller_power[s], out.chiller_ok[s]
+                )
+                return supply, True
+        target = low_c if low_c > -np.inf else CONDENSER_C
+        _, water, ok = _reject(side, on, z, f, heat + condensers, cp_j_kg_k, air, target, True, s, out)
+        took = run_chillers(
+            side.chillers, own, on.chiller[z], heat, set_c, water, out.chiller_w[s], out.chiller_power[s], out.chiller_ok[s]
+        )
+        if (ok and took >= heat * (1.0 - HELD_K)) or side.mode[f] == NONE:
+            return set_c, ok and took >= heat * (1.0 - HELD_K)
+    elif own.size > 0 and side.mode[f] == NONE:
+        return set_c, heat <= 0.0
+    supply, water, ok = _reject(side, on, z, f, heat + condensers, cp_j_kg_k, air, set_c, False, s, out)
+    want = min(capacity_w_k * (supply - set_c), heat)
+    want = want if ok and want > LEAST_W else 0.0
+    took = run_chillers(side.chillers, own, on.chiller[z], want, set_c, water, out.chiller_w[s], out.chiller_power[s], out.chiller_ok[s])
+    if took <= 0.0:
+        return supply, ok
+    return (set_c if took >= want * (1.0 - HELD_K) else supply - took / capacity_w_k), ok
+
+
+@kernel
+def no_heat(side: Side, s: int, f: int, out: SideOut) -> None:
+    """Nothing of a loop rejects heat in a scenario: its heat stays where it is, and is reported as stranded."""
+    for w in side.tower_order[side.tower_first[f] : side.tower_first[f + 1]]:
+        out.tower_w[s, w], out.tower_ok[s, w] = 0.0, True
+    for i in side.dry_order[side.dry_first[f] : side.dry_first[f + 1]]:
+        out.dry_w[s, i], out.dry_on[s, i], out.dry_kg_s[s, i] = 0.0, False, 0.0
+    for c in side.chiller_order[side.chiller_first[f] : side.chiller_first[f + 1]]:
+        out.chiller_w[s, c], out.chiller_power[s, c], out.chiller_ok[s, c] = 0.0, 0.0, True
+    out.reuse_w[s, f] = 0.0
+
+
+@kernel
+def evaporate(side: Side, weather: Weather, out: SideOut) -> None:
+    """Water that towers evaporate in every scenario.
+
+    Args:
+        side: the plant side.
+        weather: outdoor air.
+        out: heat and fan speed are read, water is written.
+    """
+    for s in range(out.tower_w.shape[0]):
+        wet, pressure = weather.wet_bulb_c[s], weather.pressure_pa[s]
+        humidity = humidity_kg_kg(weather.dry_bulb_c[s], wet, pressure)
+        for w in range(out.tower_w.shape[1]):
+            out.tower_kg_s[s, w] = evaporation_kg_s(side.towers, w, wet, humidity, pressure, out.tower_w[s, w], out.tower_fan[s, w])

@@ -16,6 +16,7 @@ from twin.solvers.jit import plain
 from twin.solvers.plates import settle_leakage
 from twin.solvers.power import Supply, solve_power, supply
 from twin.state import Ambient, FlowState, HeatState, Ledger, Loads, Outages, PowerState, SteadyState, V, rows_of
+from twin.weather import settled
 
 LEDGER_TOLERANCE = 1e-9
 """Largest share of the site's power by which energy may fail to close."""
@@ -41,7 +42,7 @@ def solve_steady(plant: Plant, loads: Loads, ambient: Ambient, outages: Outages 
     scenarios = max(loads.scenarios, ambient.wet_bulb_c.shape[0], outages.index.size if outages else 1)
     out = outages or Outages.none(1)
     index = plain(rows_of(out.index, scenarios, "outages"))
-    weather = Ambient(plain(rows_of(ambient.wet_bulb_c, scenarios, "ambient")))
+    weather = settled(plant, ambient, scenarios)
     asked = _every(loads, scenarios)
     chain = supply(plant, out.sets)
     powered = chain.rack_share.sum(axis=2) > 0.0
@@ -121,20 +122,21 @@ def _with_pumps(plant: Plant, flow: FlowState, heat: HeatState) -> FlowState:
 def _ledger(plant: Plant, loads: Loads, power: PowerState, heat: HeatState, stranded: Floats, vented: Floats) -> Ledger:
     site, it, racks = power.source_w, loads.it_w.sum(axis=1), loads.rack_w.sum(axis=1)
     chain, cooling = power.loss_w.sum(axis=1), heat.gear_w.sum(axis=1)
-    tower_own = _gear_sum(heat, plant.towers.gear)
+    tower_own = _gear_sum(heat, np.concatenate([plant.towers.gear, plant.dry_coolers.gear]))
     inside = np.unique(np.concatenate([plant.cdus.gear, plant.pumps.gear[plant.pumps.cdu >= 0]]))
-    rejected = heat.tower_w.sum(axis=1)
+    rejected, dry, reused = (v.sum(axis=1) for v in (heat.tower_w, heat.dry_w, heat.reuse_w))
     ambient = chain + tower_own + vented
     scale = np.maximum(site, 1.0)
     electric = np.abs(site - (racks + chain + cooling)) / scale
-    thermal = np.abs(site - (rejected + ambient + stranded)) / scale
+    thermal = np.abs(site - (rejected + dry + reused + ambient + stranded)) / scale
     worst = int(np.argmax(np.maximum(electric, thermal))) if site.size else 0
     if site.size and max(electric[worst], thermal[worst]) > LEDGER_TOLERANCE:
         raise LedgerError(
             f"energy of scenario {worst} does not close: electric {electric[worst]:.1e}, heat {thermal[worst]:.1e} of site power",
             scenario=worst, residual=float(max(electric[worst], thermal[worst])),
         )  # fmt: skip
-    return Ledger(site, it, racks - it, chain, cooling, _gear_sum(heat, inside), rejected, ambient, stranded, electric, thermal)
+    cdus = _gear_sum(heat, inside)
+    return Ledger(site, it, racks - it, chain, cooling, cdus, rejected, dry, reused, ambient, stranded, electric, thermal)
 
 
 def _gear_sum(heat: HeatState, gear: Ints) -> Floats:

@@ -16,7 +16,7 @@ import numpy as np
 from topology.axes import Bools, Floats, Ints
 from twin.solvers.bank import Exchangers, solve_bank
 from twin.solvers.jit import kernel
-from twin.solvers.plantside import Chillers, Towers, solve_chillers, solve_towers
+from twin.solvers.plantside import Side, SideOn, SideOut, Weather, no_heat, solve_loop
 
 
 class Layout(NamedTuple):
@@ -60,10 +60,9 @@ class Inputs(NamedTuple):
     cdu_on: Bools
     unit_on: Bools
     pump_on: Bools
-    tower_on: Bools
-    chiller_on: Bools
+    side_on: SideOn
     alive_row: Ints
-    wet_bulb_c: Floats
+    weather: Weather
 
 
 class Out(NamedTuple):
@@ -86,11 +85,7 @@ class Out(NamedTuple):
     hall_return: Floats
     hall_heat: Floats
     hall_ok: Bools
-    tower_w: Floats
-    tower_fan: Floats
-    tower_ok: Bools
-    chiller_w: Floats
-    chiller_power: Floats
+    side: SideOut
     pump_power: Floats
     stranded: Floats
     vented: Floats
@@ -172,13 +167,12 @@ def _halls(lay: Layout, x: Exchangers, inp: Inputs, s: int, t_fws: Floats, phi: 
 
 @kernel
 def _facility(
-    lay: Layout, cx: Exchangers, ax: Exchangers, t: Towers, k: Chillers, york: Floats, inp: Inputs, s: int, t_fws: Floats,
-    phi: Floats, out: Out,
-) -> None:  # fmt: skip
-    """Every facility loop: flow that valves ask for, its pumps, towers and chillers; new supply temperature and head."""
+    lay: Layout, cx: Exchangers, ax: Exchangers, side: Side, inp: Inputs, s: int, t_fws: Floats, phi: Floats, out: Out
+) -> None:
+    """Every facility loop: flow that valves ask for, its pumps, what cools it outside; new supply temperature and head."""
     z = inp.alive_row[s]
     n = lay.loop_fws.size
-    heat, flow, compressors = np.zeros(n), np.zeros(n), np.zeros(n)
+    heat, flow = np.zeros(n), np.zeros(n)
     for c in range(lay.cdu_fws.size):
         if lay.cdu_fws[c] >= 0 and inp.cdu_on[z, c]:
             heat[lay.cdu_fws[c]] += out.cdu_w[s, c]
@@ -188,30 +182,19 @@ def _facility(
             heat[lay.unit_fws[a]] += out.unit_w[s, a]
             flow[lay.unit_fws[a]] += out.unit_valve[s, a] * ax.cold_kg_s[a] * phi[lay.unit_fws[a]]
     pumped = _facility_pumps(lay, inp.pump_on[z], flow, phi, heat, out.pump_power[s])
-    for c in range(k.fws.size):
-        compressors[k.fws[c]] += out.chiller_power[s, c]
-    supply, towers = solve_towers(
-        t, york, inp.tower_on[z], heat + compressors, lay.loop_cp, inp.wet_bulb_c[s], lay.loop_set_c,
-        out.tower_w[s], out.tower_fan[s], out.tower_ok[s],
-    )  # fmt: skip
-    solve_chillers(k, inp.chiller_on[z], supply, lay.loop_set_c, flow * lay.loop_cp, out.chiller_w[s], out.chiller_power[s])
     for f in range(n):
         if not lay.loop_fws[f]:
             continue
-        ok = (pumped[f] and towers[f]) or heat[f] <= 0.0
-        if not ok:
-            supply[f] = lay.loop_set_c[f]
-            out.stranded[s] += heat[f]
-        t_fws[f] = supply[f]
         capacity = flow[f] * lay.loop_cp[f]
-        out.loop_supply[s, f], out.loop_ok[s, f], out.loop_kg_s[s, f] = supply[f], ok, flow[f]
-        out.loop_return[s, f] = supply[f] + heat[f] / capacity if capacity > 0.0 else supply[f]
-    for w in range(t.fws.size):
-        if not out.loop_ok[s, t.fws[w]]:
-            out.tower_w[s, w] = 0.0
-    for c in range(k.fws.size):
-        if not out.loop_ok[s, k.fws[c]]:
-            out.chiller_w[s, c], out.chiller_power[s, c] = 0.0, 0.0
+        supply, ok = solve_loop(side, inp.side_on, z, inp.weather, s, f, heat[f], capacity, lay.loop_cp[f], lay.loop_set_c[f], out.side)
+        ok = (pumped[f] and ok) or heat[f] <= 0.0
+        if not ok:
+            supply = lay.loop_set_c[f]
+            out.stranded[s] += heat[f]
+            no_heat(side, s, f, out.side)
+        t_fws[f] = supply
+        out.loop_supply[s, f], out.loop_ok[s, f], out.loop_kg_s[s, f] = supply, ok, flow[f]
+        out.loop_return[s, f] = supply + heat[f] / capacity if capacity > 0.0 else supply
 
 
 @kernel
@@ -261,7 +244,7 @@ def _total(row: Floats) -> float:
 
 @kernel
 def fixed_point(
-    lay: Layout, cx: Exchangers, ax: Exchangers, t: Towers, k: Chillers, york: Floats, inp: Inputs, out: Out, tolerance: float, passes: int
+    lay: Layout, cx: Exchangers, ax: Exchangers, side: Side, inp: Inputs, out: Out, tolerance: float, passes: int
 ) -> None:
     """Repeat the passes of every scenario until no unknown moves."""
     scenarios = inp.flow.size
@@ -276,9 +259,9 @@ def fixed_point(
             out.stranded[s], out.vented[s] = 0.0, 0.0
             _tcs(lay, cx, inp, s, t_fws, phi, t_hall, out)
             _halls(lay, ax, inp, s, t_fws, phi, t_hall, out)
-            _facility(lay, cx, ax, t, k, york, inp, s, t_fws, phi, out)
-            fan, pump, chiller = _total(out.cdu_power[s]), _total(out.pump_power[s]), _total(out.chiller_power[s])
-            moved = (abs(fan - before_fan) + abs(pump - before_pump) + abs(chiller - before_chiller)) / scale
+            _facility(lay, cx, ax, side, inp, s, t_fws, phi, out)
+            fan, pump, chiller = _total(out.cdu_power[s]), _total(out.pump_power[s]), _total(out.side.chiller_power[s])
+            moved = (abs(fan - before_fan) + abs(pump - before_pump) + abs(chiller - before_chiller)) / (scale + fan + pump + chiller)
             for f in range(t_fws.size):
                 moved = max(moved, 1e-2 * abs(t_fws[f] - before_t[f]), 1e-2 * abs(phi[f] - before_phi[f]))
                 before_t[f], before_phi[f] = t_fws[f], phi[f]
