@@ -109,6 +109,21 @@ def _downhill(c: Context, cdu: Cdu) -> Iterator[Finding]:
 
 
 @rule
+def loops_hold_what_they_say(c: Context) -> Iterator[Finding]:
+    """A loop whose pumps hold a flow says which, and its return is inside the range of its coolant's properties."""
+    for loop in c.site.loops.values():
+        if loop.control == "flow" and loop.flow_kg_s is None:
+            yield c.at(loop, "flow_kg_s", f"the pumps of {loop.id!r} hold a flow and none is given", "give flow_kg_s, or control dp")
+        if loop.kind == "fws" and (loop.control == "flow" or loop.pump_staging == "on_demand"):
+            message = f"{loop.id!r} is a facility loop: its pumps hold what valves ask for, all of them"
+            yield c.doubt(loop, "control", message, "control and pump_staging are for TCS loops; leave them empty here")
+        coolant = c.model("coolant", loop.coolant)
+        if isinstance(coolant, Coolant) and loop.supply_c <= coolant.high_c < loop.supply_c + loop.rise_k:
+            message = f"a return of {loop.supply_c + loop.rise_k:g} degC is outside the range of {coolant.name}"
+            yield c.at(loop, "rise_k", message, f"up to {coolant.high_c:g} degC")
+
+
+@rule
 def racks_bear_their_supply(c: Context) -> Iterator[Finding]:
     """No rack's coolant or inlet limit is below the set-point of its loop or hall."""
     for rack in c.site.racks.values():

@@ -17,6 +17,11 @@ STATES = ("planned", "reserved", "committed", "installed", "commissioning", "liv
 """Life of a rack in order; ``live``, ``commissioning`` and ``draining`` draw power, planned racks hold nothing."""
 DRAWING = ("commissioning", "live", "draining")
 HOLDING = ("reserved", "committed", "installed", *DRAWING)
+CONTROLS = ("dp", "flow")
+PUMP_STAGINGS = ("all", "on_demand")
+RETURNS = ("direct", "reverse")
+FRICTIONS = ("colebrook", "haaland", "swamee_jain", "nikuradse")
+"""Friction laws that a loop may name; see :mod:`twin.solvers.friction`."""
 POWER_KINDS = ("utility", "generator", "transformer", "switchboard", "ups", "sts", "pdu", "busway", "breaker")
 SCHEMES = ("N", "N+1", "2N", "catcher", "block", "isolated", "3N/2", "4N/3")
 ECONOMISERS = ("series", "parallel", "none")
@@ -141,6 +146,16 @@ class Loop:
     )  # fmt: skip
     staging: str = col("tower cells of a facility loop that run: all, or the fewest that hold it", choices=STAGINGS, default="all")
     reuse_w: float = col("heat that a user outside the site takes from a facility loop while it has it", unit="w", default=0.0)
+    control: str = col("what its pumps hold: dp at the header, or flow with that dp as the most", choices=CONTROLS, default="dp")
+    flow_kg_s: float | None = col("flow that its pumps hold with control = flow", unit="kg_s", default=None, positive=True)
+    pump_staging: str = col(
+        "CDU pumps that run: all, or on_demand: one in each CDU, the next where the header falls below stage_dp_frac",
+        choices=PUMP_STAGINGS, default="all",
+    )  # fmt: skip
+    stage_dp_frac: float = col("share of what is held below which the next pump starts", unit="frac", default=0.95, high=1.0)
+    rise_k: float = col("return minus supply that pipes and properties are laid out for", unit="k", default=10.0)
+    suction_pa: float | None = col("pressure at the pumps' suction over the atmosphere; none: no NPSH is computed", unit="pa", default=None)
+    friction: str = col("friction law of its pipes", choices=FRICTIONS, default="haaland")
     mains_m: float | None = col("length of its mains, one way; 40 m for a TCS, 200 m for an FWS where empty", unit="m", default=None)
     mains_m3: float | None = col("coolant in its mains, both ways; 2 m/s at the rated flow where empty", unit="m3", default=None)
     liquid_class: str = col(
@@ -175,6 +190,9 @@ class Manifold:
     diameter_m: float = col("inner diameter", unit="m", default=0.1023, positive=True)
     roughness_m: float = col("wall roughness", unit="m", default=15e-6)
     lead_m: float = col("pipe length from the loop's header to the first place, one side", unit="m", default=6.0)
+    returns: str = col("where its return pipe leaves: direct, at the entry; reverse, at the far end", choices=RETURNS, default="direct")
+    velocity_limit_m_s: float | None = col("highest velocity in it", unit="m_s", default=None, positive=True)
+    spread_limit_frac: float | None = col("largest spread of branch flow over its rating", unit="frac", default=None, positive=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -137,6 +137,7 @@ class Sku(Model):
     power_factor: float = col("power factor at the input", unit="frac", default=0.98, positive=True, high=1.0)
     flow_kg_s: float = col("coolant flow at its rating", unit="kg_s", default=0.0)
     dp_pa: float = col("pressure drop at that flow, quick disconnects included", unit="pa", default=0.0)
+    dp_laminar_frac: float = col("share of that drop that goes with flow, not with its square", unit="frac", default=0.0, high=1.0)
     coolant_limit_c: float | None = col("highest allowed coolant supply temperature", unit="c", default=None)
     inlet_limit_c: float = col("highest allowed inlet air temperature", unit="c", default=35.0)
     return_limit_c: float | None = col("highest allowed coolant return temperature", unit="c", default=None)
@@ -213,12 +214,17 @@ class CduModel(Model):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PumpModel(Model):
-    """A centrifugal pump: head ``dp0 s^2 - k m^2`` [Pa], m mass flow [kg/s], s speed; power = head * volume flow / efficiency."""
+    """A centrifugal pump: head ``dp0 s^2 - k m^2`` [Pa], m mass flow [kg/s], s speed; power = head * volume flow / efficiency.
+
+    With a best flow the efficiency is ``efficiency_frac x (2 - x)`` with ``x = m / (s best_flow)``.
+    """
 
     shutoff_pa: float = col("head at zero flow and full speed", unit="pa", positive=True)
     k_pa_s2_kg2: float = col("fall of head with the square of mass flow [Pa/(kg/s)^2]", type="number", low=0.0)
     efficiency_frac: float = col("wire to water efficiency", unit="frac", positive=True, high=1.0)
     speed_floor_frac: float = col("lowest speed", unit="frac", default=0.2, high=1.0)
+    best_flow_kg_s: float | None = col("flow of best efficiency at full speed; none: one efficiency everywhere", unit="kg_s", default=None)
+    npsh_m: float | None = col("NPSH that it needs at that flow", unit="m", default=None)
     rating_w: float | None = col("motor rating", unit="w", default=None)
     rundown_s: float = col("time in which it coasts to half its speed without power", unit="s", default=1.5, positive=True)
     ramp_s: float = col("time in which its drive takes it from rest to full speed", unit="s", default=10.0, positive=True)

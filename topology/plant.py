@@ -25,6 +25,7 @@ from topology.axes import (
     RackAxis,
 )
 from topology.errors import UsageError, nearest
+from topology.hydraulic_axes import Hydraulics, hydraulics
 from topology.outdoor_axes import ChillerAxis, DryCoolerAxis, TowerAxis, chiller_axis, dry_cooler_axis, tower_axis
 from topology.plant_axes import (
     air_unit_axis,
@@ -57,6 +58,7 @@ class Plant:
         dry_coolers: dry coolers.
         halls: data halls.
         gear: mechanical gear on the power chain.
+        hydraulics: what the flow solve needs beside these axes.
     """
 
     site: Site
@@ -72,13 +74,14 @@ class Plant:
     dry_coolers: DryCoolerAxis
     halls: HallAxis
     gear: GearAxis
+    hydraulics: Hydraulics
 
     @cached_property
     def index(self) -> Mapping[str, tuple[str, int]]:
-        """Element id -> (axis name, index); gear is found on the gear axis."""
+        """Element id -> (axis name, index); gear is found on the gear axis, the pumps inside a CDU on the pump axis."""
         axes: tuple[tuple[str, Axis], ...] = (
             ("halls", self.halls), ("loops", self.loops), ("manifolds", self.manifolds), ("power", self.power),
-            ("gear", self.gear), ("racks", self.racks),
+            ("pumps", self.pumps), ("gear", self.gear), ("racks", self.racks),
         )  # fmt: skip
         return {i: (name, k) for name, axis in axes for k, i in enumerate(axis.ids)}
 
@@ -105,6 +108,7 @@ def plant(site: Site) -> Plant:
 
     Raises:
         SiteError: a model is missing or its rating point is impossible.
+        SolveError: a loop's coolant is outside the range of its properties.
     """
     hall = lookup(tuple(site.halls))
     power = power_axis(site)
@@ -130,6 +134,7 @@ def plant(site: Site) -> Plant:
         dry_coolers=dry_cooler_axis(site, loop, gears),
         halls=hall_axis(site),
         gear=gear,
+        hydraulics=hydraulics(site, racks, loops),
     )  # fmt: skip
 
 

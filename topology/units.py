@@ -88,6 +88,7 @@ _ALL = (
     _quantity("voltage", ("v", "V", 1.0), ("kv", "kV", 1e3), ("mv", "mV", 1e-3)),
     _quantity("frequency", ("hz", "Hz", 1.0), ("mhz", "MHz", 1e6), ("ghz", "GHz", 1e9), ("rpm", "1/min", 1 / 60)),
     _quantity("duration", ("s", "s", 1.0), ("ms", "ms", 1e-3), ("ns", "ns", 1e-9), ("min", "min", 60.0), ("h", "h", 3600.0)),
+    _quantity("velocity", ("m_s", "m/s", 1.0), ("ft_s", "ft/s", 0.3048)),
     _quantity("length", ("m", "m", 1.0), ("mm", "mm", 1e-3), ("ft", "ft", 0.3048)),
     _quantity("volume", ("m3", "m3", 1.0), ("l", "L", 1e-3)),
     _quantity("mass", ("kg", "kg", 1.0), ("t", "t", 1e3), ("lb", "lb", 0.45359237)),

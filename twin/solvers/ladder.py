@@ -65,7 +65,7 @@ def start(dp_pa: float, legs: Floats, linear: Floats, quadratic: Floats, flow: F
 
     Args:
         dp_pa: pressure at the entry, above 0.
-        legs: (2, N, 6) constants of supply and return.
+        legs: (N, 2, 6) constants of supply and return.
         linear: (N,) a of the branches [Pa s/kg], infinite where closed.
         quadratic: (N,) b [Pa s2/kg2].
         flow: (N,) result [kg/s]; written.
@@ -77,7 +77,7 @@ def start(dp_pa: float, legs: Floats, linear: Floats, quadratic: Floats, flow: F
         beyond[j] = g
         own[j] = first_conductance(dp_pa, linear[j], quadratic[j])
         total = g + own[j]
-        pipe = START_FRICTION * (legs[0, j, K] * legs[0, j, RE] + legs[1, j, K] * legs[1, j, RE])
+        pipe = START_FRICTION * (legs[j, 0, K] * legs[j, 0, RE] + legs[j, 1, K] * legs[j, 1, RE])
         g = total / math.sqrt(1.0 + pipe * total * total)
     through = g * math.sqrt(dp_pa)
     most = 0.0
@@ -98,9 +98,9 @@ def _direct(law: int, two: bool, dp: float, legs: Floats, a: Floats, b: Floats, 
     for j in range(n - 1, -1, -1):
         own, e = branch_line(q[j], a[j], b[j], floor)
         through += q[j]
-        loss, slope = segment(law, legs[0, j], through)
+        loss, slope = segment(law, legs[j, 0], through)
         if two:
-            more, rise = segment(law, legs[1, j], through)
+            more, rise = segment(law, legs[j, 1], through)
             loss, slope = loss + more, slope + rise
         d, h, y, i = eliminate(through, loss, slope, y + own, i + own * e)
         lines[0, j], lines[1, j], lines[2, j], lines[3, j] = own, e, d, h
@@ -121,15 +121,15 @@ def _reverse(law: int, dp: float, legs: Floats, a: Floats, b: Floats, q: Floats,
     whole = 0.0
     for j in range(n):
         whole += q[j]
-    loss, slope = segment(law, legs[1, n - 1], whole)
+    loss, slope = segment(law, legs[n - 1, 1], whole)
     big_a, big_b, big_c = 0.0, loss - slope * whole, slope
     own, e = branch_line(q[n - 1], a[n - 1], b[n - 1], floor)
     y, i, z, through = own, own * e, 0.0, q[n - 1]
     keep[0, n - 1], keep[1, n - 1] = own, e
     for j in range(n - 2, -1, -1):
         before = whole - through
-        down, rs = segment(law, legs[0, j + 1], through)
-        up, rt = segment(law, legs[1, j], before)
+        down, rs = segment(law, legs[j + 1, 0], through)
+        up, rt = segment(law, legs[j, 1], before)
         c, r = up - rt * before - down + rs * through, rs + rt
         d = 1.0 / (1.0 + r * y)
         f0, f1 = d * (c + r * i), d * (rt - r * z)
@@ -175,12 +175,12 @@ def _pull(law: int, reverse: bool, dp: float, legs: Floats, a: Floats, b: Floats
     for j in range(n - 1, -1, -1):
         own = q[j] + share * step[j]
         if reverse:
-            total += segment(law, legs[1, j], whole - flow)[0] * (whole_step - along)
+            total += segment(law, legs[j, 1], whole - flow)[0] * (whole_step - along)
         flow += own
         along += step[j]
-        total += segment(law, legs[0, j], flow)[0] * along
+        total += segment(law, legs[j, 0], flow)[0] * along
         if not reverse:
-            total += segment(law, legs[1, j], flow)[0] * along
+            total += segment(law, legs[j, 1], flow)[0] * along
         if not math.isinf(a[j]):
             total += (a[j] * own + b[j] * own * abs(own)) * step[j]
     return total - dp * along
@@ -256,7 +256,7 @@ def ladder(
         reverse: return pipe leaves at the far end.
         two: the second leg has losses of its own (direct return with other properties on the return side); reverse always does.
         dp_pa: pressure difference at the entry, of either sign [Pa].
-        legs: (2, N, 6) constants of the supply and return legs, see :mod:`twin.solvers.rung`; with direct return leg j of both
+        legs: (N, 2, 6) constants of the supply and return legs, see :mod:`twin.solvers.rung`; with direct return leg j of both
             lies ahead of branch j, with reverse return the second one lies behind it.
         linear: (N,) a of the branches [Pa s/kg]; infinite for a closed one.
         quadratic: (N,) b of the branches [Pa s2/kg2]; 0 for a closed one.

@@ -51,7 +51,7 @@ def _start(legs: Floats, work: Floats, floor: Floats) -> None:
     for c in range(LANES):
         end[II, c] = 0.0
     for j in range(n, 0, -1):
-        pipe = START_FRICTION * (legs[0, j - 1, K] * legs[0, j - 1, RE] + legs[1, j - 1, K] * legs[1, j - 1, RE])
+        pipe = START_FRICTION * (legs[j - 1, 0, K] * legs[j - 1, 0, RE] + legs[j - 1, 1, K] * legs[j - 1, 1, RE])
         u, far = work[j], work[j + 1]
         for c in range(LANES):
             own = first_conductance(top[P, c], u[A, c], u[B, c])
@@ -83,11 +83,11 @@ def _up(two: bool, legs: Floats, work: Floats, floor: Floats) -> None:
     for c in range(LANES):
         end[SUM, c], end[YY, c], end[II, c] = 0.0, 0.0, 0.0
     for j in range(n, 0, -1):
-        leg = legs[0, j - 1]
+        leg = legs[j - 1, 0]
         k, re, power, factor, slope = leg[K], leg[RE], leg[POWER], leg[FACTOR], leg[SLOPE]
         u, far = work[j], work[j + 1]
         if two:
-            other = legs[1, j - 1]
+            other = legs[j - 1, 1]
             k2, re2, power2, factor2, slope2 = other[K], other[RE], other[POWER], other[FACTOR], other[SLOPE]
             for c in range(LANES):
                 own, e = branch_line(u[Q, c], u[A, c], u[B, c], floor[c])
@@ -143,7 +143,7 @@ def ladder_batch(
         reverse: return pipe leaves at the far end.
         two: the second leg has losses of its own.
         dp_pa: (S,) pressure difference at the entry.
-        legs: (2, N, 6) constants of the legs.
+        legs: (N, 2, 6) constants of the legs.
         linear: (S, N) or (1, N) a of the branches.
         quadratic: (S, N) or (1, N) b of the branches.
         check: (N,) check valves.

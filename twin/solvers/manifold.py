@@ -34,7 +34,7 @@ class Ladder:
         law: number of its friction law.
         reverse: its return pipe leaves at the far end.
         two: supply and return sides have different properties.
-        legs: (2, N, 6) constants; see :mod:`twin.solvers.rung`.
+        legs: (N, 2, 6) constants; see :mod:`twin.solvers.rung`.
         check: (N,) branches with a check valve.
     """
 
@@ -77,7 +77,7 @@ def legs(law: int, length_m: Floats, diameter_m: Floats, roughness_m: Floats, rh
         mu_pa_s: viscosity there.
 
     Returns:
-        (2, N, 6) constants.
+        (N, 2, 6) constants.
     """
     length, rho, mu = (np.broadcast_to(np.asarray(x, float), length_m.shape) for x in (length_m, rho_kg_m3, mu_pa_s))
     area = math.pi * diameter_m**2 / 4.0
@@ -92,7 +92,7 @@ def legs(law: int, length_m: Floats, diameter_m: Floats, roughness_m: Floats, rh
     factor = whole / CRITICAL_RE
     out[..., FACTOR] = factor[own]
     out[..., SLOPE] = ((rise - factor) / CRITICAL_RE)[own]
-    return out
+    return np.ascontiguousarray(out.swapaxes(0, 1))
 
 
 def prepare(
@@ -137,13 +137,13 @@ def prepare(
 
 def ladder_of(law: int, reverse: bool, constants: Floats, check: ArrayLike | None = None) -> Ladder:
     """A ladder of known leg constants; equal legs of a direct-return ladder become one."""
-    n = constants.shape[1]
+    n = constants.shape[0]
     shut = np.zeros(n, bool) if check is None else np.asarray(check, bool).copy()
     both = constants.copy()
-    same = not reverse and bool(np.array_equal(both[0, :, RE:], both[1, :, RE:]))
+    same = not reverse and bool(np.array_equal(both[:, 0, RE:], both[:, 1, RE:]))
     if same:
-        both[0, :, K] += both[1, :, K]
-        both[1, :, K] = 0.0
+        both[:, 0, K] += both[:, 1, K]
+        both[:, 1, K] = 0.0
     return Ladder(law, reverse, not same, both, shut)
 
 
@@ -203,9 +203,9 @@ def _squares_at(law: int, constants: Floats, through: Floats) -> Floats:
     out = np.zeros(through.size)
     for j in range(through.size):
         for leg in range(2):
-            k, re = constants[leg, j, K], constants[leg, j, RE]
+            k, re = constants[j, leg, K], constants[j, leg, RE]
             size = abs(through[j])
-            out[j] += k * (friction(law, re * size, constants[leg, j, ROUGH])[0] / size if size > 0.0 else START_FRICTION * re)
+            out[j] += k * (friction(law, re * size, constants[j, leg, ROUGH])[0] / size if size > 0.0 else START_FRICTION * re)
     return out
 
 
