@@ -15,6 +15,8 @@ from topology.errors import Finding
 
 if TYPE_CHECKING:
     from dashboards.session import Solved, Utilisation
+    from telemetry.explain import Explanation
+    from telemetry.housekeeping import StoreCheck
     from telemetry.ingest import IngestReport
     from twin.forecast.follow import Replay
     from twin.headroom.cases import CaseTable
@@ -66,6 +68,16 @@ def ingested(report: IngestReport, store: str) -> dict[str, Any]:
         "rows_in": report.rows_in, "rows_stored": report.rows_stored, "rows_quarantined": report.rows_quarantined,
         "reasons": dict(report.reasons), "findings": findings(report.findings),
     }  # fmt: skip
+
+
+def explained(found: Explanation) -> dict[str, Any]:
+    """Answer of ``ingest --explain`` for one file: its mapping, and what becomes of each column and metric."""
+    return dict(plain(dataclasses.asdict(found)))
+
+
+def store_check(found: StoreCheck, store: str) -> dict[str, Any]:
+    """Answer of ``store check``: counts, and a finding for each broken file."""
+    return {"store": store, **dataclasses.asdict(dataclasses.replace(found, findings=())), "findings": findings(found.findings)}
 
 
 def _limit_row(solved: Solved, k: int) -> dict[str, Any]:

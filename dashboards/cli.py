@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from dashboards.commands import cases, console, demo, export, headroom, ingest, replay, site, solve
+from dashboards.commands import cases, console, demo, export, headroom, ingest, replay, site, solve, store
 from dashboards.commands.output import complain
 from topology.errors import RacktwinError, UsageError
 
@@ -51,6 +51,7 @@ def _version(wanted: bool) -> None:
 
 app = typer.Typer(cls=Commands, name="racktwin", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(site.app, name="site")
+app.add_typer(store.app, name="store")
 for _command in COMMANDS:
     app.command()(_command)
 

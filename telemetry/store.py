@@ -29,8 +29,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+import pyarrow.fs
 from deltalake import ColumnProperties, CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.fs import DeltaStorageHandler
 
 from telemetry.readings import FACTS_CODED
 from telemetry.schema import CATEGORIES, FACTS, QUARANTINE
@@ -69,10 +71,10 @@ class Store:
             there = _is_local(store.where) and Path(store.where).exists()
             what = f"{store.where} is not a telemetry store" if there else f"there is no telemetry store at {store.where}"
             raise TelemetryError(f"{what}; 'racktwin ingest SITE FILES --store DIR' makes one")
-        store._table("readings")
+        store.table("readings")
         if not store._exists("quarantine"):
             store._make("quarantine", QUARANTINE, [])
-        store._table("quarantine")
+        store.table("quarantine")
         return store
 
     @classmethod
@@ -97,7 +99,7 @@ class Store:
 
     def seen(self, digest: str) -> bool:
         """Whether the file with this content digest is stored."""
-        return self._attempt(self._table("readings"), digest) != _FORGOTTEN
+        return self._attempt(self.table("readings"), digest) != _FORGOTTEN
 
     def append(self, digest: str, batches: Callable[[int, Refuse], Iterator[pa.RecordBatch]]) -> bool:
         """Store one source file, all of it or nothing.
@@ -114,7 +116,7 @@ class Store:
             TelemetryError: the store cannot be written, or what ``batches`` raised.
         """
         for _ in range(_TRIES):
-            table = self._table("readings")
+            table = self.table("readings")
             if self._attempt(table, digest) != _FORGOTTEN:
                 return False
             attempt = (uuid.uuid4().int >> 66) | 1
@@ -135,8 +137,8 @@ class Store:
     def forget(self, digest: str) -> None:
         """Take a stored file out again, so that it can be ingested under a mended site or mapping."""
         marker = CommitProperties(app_transactions=[Transaction(digest, _FORGOTTEN)])
-        self._table("readings").delete(f"source LIKE '%#{digest[:16]}'", commit_properties=marker)
-        table = self._table("readings")
+        self.table("readings").delete(f"source LIKE '%#{digest[:16]}'", commit_properties=marker)
+        table = self.table("readings")
         if self._attempt(table, digest) != _FORGOTTEN:  # nothing of it was stored, so nothing was committed
             write_deltalake(table, FACTS.empty_table(), mode="append", commit_properties=marker)
 
@@ -183,7 +185,7 @@ class Store:
 
     def span(self) -> tuple[dt.datetime, dt.datetime] | None:
         """First and last time in the store, ``None`` where it is empty; from the files' statistics."""
-        adds = pa.table(self._table("readings").get_add_actions(flatten=True))
+        adds = pa.table(self.table("readings").get_add_actions(flatten=True))
         if not adds.num_rows or "min.time" not in adds.column_names:
             return None
         # statistics may be rounded to milliseconds: look at the readings of the first and of the last day
@@ -198,11 +200,11 @@ class Store:
 
     def rows(self) -> int:
         """How many readings are stored."""
-        return int(self._table("readings").count())
+        return int(self.table("readings").count())
 
     def quarantined(self) -> pa.Table:
         """Refused rows that count, see the module's docstring; columns of :data:`telemetry.schema.QUARANTINE`."""
-        table = self._table("readings")
+        table = self.table("readings")
         rows = self._dataset("quarantine", ()).to_table()
         return rows.filter(pa.array(self._counts(table, rows), pa.bool_()))
 
@@ -211,15 +213,15 @@ class Store:
 
         Safe beside a running ingest: files that others add meanwhile are left for the next time.
         """
-        table = self._table("readings")
+        table = self.table("readings")
         table.optimize.z_order(["quantity", "element", "time"])
-        quarantine = self._table("quarantine")
+        quarantine = self.table("quarantine")
         quarantine.optimize.compact()
         rows = self._dataset("quarantine", ()).to_table(columns=["digest", "attempt", "seen_at"])
         old = pc.less(rows["seen_at"], pa.scalar(dt.datetime.now(dt.UTC) - dt.timedelta(hours=_LONGEST_WRITE_H), rows["seen_at"].type))
-        stale = pc.and_(old, pc.invert(pa.array(self._counts(self._table("readings"), rows), pa.bool_())))
+        stale = pc.and_(old, pc.invert(pa.array(self._counts(self.table("readings"), rows), pa.bool_())))
         for attempt in pc.unique(rows["attempt"].filter(stale)).to_pylist():
-            self._table("quarantine").delete(f"attempt = {attempt}")
+            self.table("quarantine").delete(f"attempt = {attempt}")
 
     def vacuum(self, retention_h: float = _LONGEST_WRITE_H) -> int:
         """Delete files that no version in use names, also what a kill left behind; returns how many.
@@ -227,9 +229,17 @@ class Store:
         Args:
             retention_h: files younger than this stay [h]; it must be longer than the longest write.
         """
-        hours = max(int(retention_h), 0)
-        tables = (self._table("readings"), self._table("quarantine"))
-        return sum(len(t.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=True)) for t in tables)
+        hours, names = max(int(retention_h), 0), ("readings", "quarantine")
+        before = sum(len(self.present(n)) for n in names)
+        for name in names:  # its own list repeats what was deleted before: count what is there
+            self.table(name).vacuum(hours, dry_run=False, enforce_retention_duration=False, full=True)
+        return before - sum(len(self.present(n)) for n in names)
+
+    def present(self, name: str) -> frozenset[str]:
+        """Paths in a table of the Parquet files that are there, whether a version names them or not."""
+        where = pa.fs.PyFileSystem(DeltaStorageHandler(self.table(name).table_uri, dict(self.options) or None))
+        found = where.get_file_info(pa.fs.FileSelector("", recursive=True))
+        return frozenset(f.path for f in found if f.path.endswith(".parquet") and not f.path.startswith("_delta_log/"))
 
     def _refuse(self, rows: pa.Table) -> None:
         """Append refused rows; in a thread of its own, since the writer of the readings waits inside its stream meanwhile."""
@@ -237,7 +247,7 @@ class Store:
             pool.submit(write_deltalake, self._table_in(pool, "quarantine"), rows, mode="append").result()
 
     def _table_in(self, pool: ThreadPoolExecutor, name: str) -> DeltaTable:
-        return pool.submit(self._table, name).result()
+        return pool.submit(self.table, name).result()
 
     def _counts(self, table: DeltaTable, rows: pa.Table) -> list[bool]:
         digests = rows["digest"].to_pylist()
@@ -263,7 +273,12 @@ class Store:
             if not self._exists(name):  # otherwise another process made it at the same moment
                 raise TelemetryError(f"a store cannot be made at {self.where}: {fault}") from fault
 
-    def _table(self, name: str) -> DeltaTable:
+    def table(self, name: str) -> DeltaTable:
+        """One of its two tables, ``readings`` or ``quarantine``, as Delta Lake opens it.
+
+        Raises:
+            TelemetryError: it is not there, or its log cannot be read.
+        """
         try:
             return DeltaTable(self._url(name), storage_options=dict(self.options) or None)
         except TableNotFoundError as fault:
@@ -277,7 +292,7 @@ class Store:
     def _dataset(self, name: str, categories: Sequence[str]) -> ds.Dataset:
         options = ds.ParquetReadOptions(dictionary_columns=list(categories))
         try:
-            return self._table(name).to_pyarrow_dataset(parquet_read_options=options)
+            return self.table(name).to_pyarrow_dataset(parquet_read_options=options)
         except (DeltaError, OSError) as fault:
             raise TelemetryError(f"the store {self.where} cannot be read: {fault}") from fault
 

@@ -9,29 +9,41 @@ import typer
 from rich.console import Console
 
 from dashboards.commands.options import Json, SiteArgument, site_folder
-from dashboards.commands.output import emit, note_findings, steps
+from dashboards.commands.output import emit, note_findings, steps, table
+from topology.errors import UsageError
 
 _Files = Annotated[list[Path], typer.Argument(metavar="FILES...", help="Parquet or CSV files, or folders of them.", show_default=False)]
-_Store = Annotated[str, typer.Option("--store", metavar="DIR", help="Store to add to; made where there is none.", show_default=False)]
+_Store = Annotated[
+    str | None, typer.Option("--store", metavar="DIR", help="Store to add to; made where there is none.", show_default=False)
+]
 _Vendor = Annotated[
     str | None,
     typer.Option("--vendor", metavar="NAME", help="Mapping to read the files with; recognised where not given.", show_default=False),
 ]
 _Again = Annotated[bool, typer.Option("--again", help="Take files that are stored already out first, and map them anew.")]
+_Explain = Annotated[bool, typer.Option("--explain", help="Store nothing: say how each column would be read, and why one is not.")]
 
 
-def ingest(site: SiteArgument, files: _Files, store: _Store, vendor: _Vendor = None, again: _Again = False, as_json: Json = False) -> None:
+def ingest(
+    site: SiteArgument, files: _Files, store: _Store = None, vendor: _Vendor = None, again: _Again = False, explain: _Explain = False,
+    as_json: Json = False,
+) -> None:  # fmt: skip
     """Read telemetry files into a store, each exactly once by its content; what cannot be true is quarantined with its reason.
 
     Files need no renaming: DCGM exporter, Redfish, OpenBMC and others are recognised by their columns. The plainest form is
     `time, element, power_kw`, times with a zone, elements as in the site folder.
 
     Examples: `racktwin ingest mysite day1.parquet day2.parquet --store mystore`,
-    `racktwin ingest mysite logs/ --store mystore --vendor dcgm`.
+    `racktwin ingest mysite logs/ --store mystore --vendor dcgm`, `racktwin ingest mysite day1.parquet --explain`.
 
     Exit 1 where readings were quarantined or a file could not be read.
     """
     site_folder(site)
+    if explain:
+        _explain(site, files, vendor, as_json)
+        return
+    if store is None:
+        raise UsageError("name the store to add to with --store DIR, or ask how the files would be read with --explain")
     from telemetry.ingest import ingest as run
     from topology.read import read_site
 
@@ -54,3 +66,24 @@ def _show(out: Console, answer: dict[str, Any]) -> None:
     out.print(f"{answer['store']}: {', '.join(parts)}; {answer['rows_stored']:,} of {answer['rows_in']:,} readings stored")
     for reason, count in answer["reasons"].items():
         out.print(f"  {count:,} in quarantine: {reason}")
+
+
+def _explain(site: Path, files: list[Path], vendor: str | None, as_json: bool) -> None:
+    from dashboards import answers
+    from telemetry.explain import explain
+    from telemetry.source import expand
+    from topology.read import read_site
+
+    read = read_site(site)
+    told = [answers.explained(explain(read, file, vendor)) for file in expand(files)]
+
+    def show(out: Console) -> None:
+        for one in told:
+            layout = "long, each row names its metric" if one["long"] else "wide, one column a value"
+            out.print(f"{one['file']}: {one['vendor']} ({layout})\n{one['doc']}\nMetered at: {one['point']}")
+            for title, rows in (("Columns", one["columns"]), ("Metrics", one["metrics"])):
+                if rows:
+                    heads = ("name", "is", "quantity", "unit", "level", "part", "example", "why")
+                    out.print(table(title, heads, [[str(r[h]) for h in ("name", "role", *heads[2:])] for r in rows]))
+
+    emit({"files": told}, as_json, show)
