@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,7 @@ from twin.headroom import cases as module
 from twin.headroom.cases import all_cases, shed_loads, sweep
 from twin.limits import limits
 from twin.loads import from_nameplate, from_power
+from twin.power.trips import trip_after_s
 from twin.solvers.steady import solve_steady
 from twin.state import Ambient, Outages
 
@@ -50,6 +53,23 @@ def test_templates_stand_every_case_as_they_are_built(template: str) -> None:
     assert (table.unpowered == 0).all()
     assert table.margin_frac.shape == (len(table.cases), len(table.limits.element))
     assert np.isfinite(table.margin_frac).all()
+
+
+def test_a_case_says_what_trips_first_and_after_how_long() -> None:
+    """Racks of 1.1 MW in all on UPSs of 1 MW each: without one the other is over 105 %, and gives up after a minute."""
+    site = small_site(racks=5)
+    power = {i: replace(e, model="ups-1000") if e.kind == "ups" else e for i, e in site.power.items()}
+    p = plant(site.with_(power=power))
+    loads = from_power(p, np.full((1, p.racks.n), 1.1e6 / p.racks.n))
+    table = sweep(p, loads, WEATHER)
+    named = {c.name: z for z, c in enumerate(table.cases)}
+    assert table.trip_s[named["normal"]] == np.inf
+    assert table.trip_at[named["normal"]] == -1
+    lost = named["ups-a"]
+    assert p.power.ids[table.trip_at[lost]] == "ups-b"
+    assert table.trip_s[lost] == pytest.approx(60.0)
+    own = trip_after_s(p, solve_steady(p, loads, WEATHER).power, solve_steady(p, loads, WEATHER, Outages.of(p, [("ups-a",)])).power)
+    assert own.min() == table.trip_s[lost]
 
 
 def test_a_sweep_is_its_single_solves() -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from topology.axes import Floats, Ints
 from topology.plant import Plant
 from twin.limits import Limits, limits
+from twin.power.trips import curves, multiples
+from twin.solvers.breakers import TripCurves, settled, time_left
 from twin.solvers.power import supply
 from twin.solvers.steady import solve_steady
-from twin.state import Ambient, Loads, Outages
+from twin.state import Ambient, Loads, Outages, SteadyState
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) as long work goes on; raise :class:`topology.errors.Cancelled` in it to stop."""
@@ -48,6 +50,8 @@ class CaseTable:
         margin_frac: (Z, K) smallest margin over the load scenarios.
         site_w: (Z,) largest site power over the load scenarios.
         unpowered: (Z,) largest number of racks without supply.
+        trip_s: (Z,) time until the first breaker (or overloaded UPS) acts after normal operation, infinite where none does.
+        trip_at: (Z,) index on the power axis of that element, -1 where none acts.
     """
 
     cases: tuple[Case, ...]
@@ -56,6 +60,8 @@ class CaseTable:
     margin_frac: Floats
     site_w: Floats
     unpowered: Ints
+    trip_s: Floats
+    trip_at: Ints
 
     @property
     def violated(self) -> int:
@@ -110,7 +116,54 @@ def shed_loads(plant: Plant, loads: Loads, cases: Sequence[Case], rows: int) -> 
     return replace(tiled.each(cut), present=tiled.present & on)
 
 
-def sweep(plant: Plant, loads: Loads, ambient: Ambient, cases: Sequence[Case] | None = None, progress: Progress | None = None) -> CaseTable:
+@dataclass(frozen=True)
+class Block:
+    """Some cases under some load scenarios, solved.
+
+    Attributes:
+        first: index of its first case.
+        cases: number of its cases.
+        scenarios: load scenarios of each case; the scenarios of one case stand together.
+        state: the answer, ``cases * scenarios`` rows.
+        before: (scenarios, N) load of each element over its rating in normal operation under the same loads.
+    """
+
+    first: int
+    cases: int
+    scenarios: int
+    state: SteadyState
+    before: Floats
+
+
+def blocks(plant: Plant, loads: Loads, ambient: Ambient, cases: Sequence[Case]) -> Iterator[Block]:
+    """Solve every load scenario under every case, as many at a time as fit in memory.
+
+    Args:
+        plant: the plant.
+        loads: C load scenarios.
+        ambient: C rows, or one.
+        cases: contingencies.
+
+    Yields:
+        Blocks that together hold every scenario of every case once.
+    """
+    spans = _chunks(loads.scenarios, max(1, CHUNK_VALUES // max(1, plant.racks.n)))
+    weather = [_some(ambient, slice(c0, c1)) for c0, c1 in spans]
+    normal = [multiples(plant, solve_steady(plant, loads.take(slice(*c)), w).power) for c, w in zip(spans, weather, strict=True)]
+    for z0, z1 in _chunks(len(cases), max(1, CHUNK_VALUES // max(1, loads.scenarios * plant.racks.n))):
+        lost = Outages.of(plant, [c.lost for c in cases[z0:z1]])
+        for (c0, c1), own, before in zip(spans, weather, normal, strict=True):
+            rows, n = z1 - z0, c1 - c0
+            batch = shed_loads(plant, loads.take(slice(c0, c1)), cases[z0:z1], n)
+            air = _some(own, np.tile(np.arange(n), rows))
+            state = solve_steady(plant, batch, air, Outages(lost.sets, np.repeat(lost.index, n)))
+            yield Block(z0, rows, n, state, before)
+
+
+def sweep(
+    plant: Plant, loads: Loads, ambient: Ambient, cases: Sequence[Case] | None = None, progress: Progress | None = None,
+    worst_share: bool = False,
+) -> CaseTable:  # fmt: skip
     """Solve every load scenario under every case.
 
     Args:
@@ -119,6 +172,7 @@ def sweep(plant: Plant, loads: Loads, ambient: Ambient, cases: Sequence[Case] | 
         ambient: C rows, or one.
         cases: contingencies; :func:`all_cases` where not given.
         progress: told how many solves are done.
+        worst_share: hold power ratings against the worst sharing between cords (:func:`twin.limits.limits`).
 
     Returns:
         Smallest margin of each limit in each case.
@@ -127,32 +181,46 @@ def sweep(plant: Plant, loads: Loads, ambient: Ambient, cases: Sequence[Case] | 
         NotConverged: a solve did not settle.
     """
     chosen = tuple(all_cases(plant) if cases is None else cases)
-    table = limits(plant)
+    table, trips = limits(plant, worst_share), curves(plant)
     shape = (len(chosen), len(table.element))
     margin, value = np.full(shape, np.inf), np.zeros(shape)
     site, unpowered = np.zeros(len(chosen)), np.zeros(len(chosen), np.int64)
+    trip_s, trip_at = np.full(len(chosen), np.inf), np.full(len(chosen), -1, np.int64)
     done, total = 0, loads.scenarios * len(chosen)
-    for z0, z1 in _chunks(len(chosen), max(1, CHUNK_VALUES // max(1, loads.scenarios * plant.racks.n))):
-        for c0, c1 in _chunks(loads.scenarios, max(1, CHUNK_VALUES // max(1, plant.racks.n))):
-            rows, n = z1 - z0, c1 - c0
-            batch = shed_loads(plant, loads.take(slice(c0, c1)), chosen[z0:z1], n)
-            weather = ambient.wet_bulb_c if ambient.wet_bulb_c.size == 1 else np.tile(ambient.wet_bulb_c[c0:c1], rows)
-            lost = Outages.of(plant, [c.lost for c in chosen[z0:z1]])
-            state = solve_steady(plant, batch, Ambient(weather), Outages(lost.sets, np.repeat(lost.index, n)))
-            values = table.values(state).reshape(rows, n, -1)
-            margins = table.margins(values)
-            at = margins.argmin(axis=1)[:, None, :]
-            low = np.take_along_axis(margins, at, axis=1)[:, 0]
-            better = low < margin[z0:z1]
-            value[z0:z1] = np.where(better, np.take_along_axis(values, at, axis=1)[:, 0], value[z0:z1])
-            margin[z0:z1] = np.minimum(margin[z0:z1], low)
-            site[z0:z1] = np.maximum(site[z0:z1], state.ledger.site_w.reshape(rows, n).max(axis=1))
-            dark = (state.loads.present & ~state.power.powered).sum(axis=1).reshape(rows, n).max(axis=1)
-            unpowered[z0:z1] = np.maximum(unpowered[z0:z1], dark)
-            done += rows * n
-            if progress:
-                progress(done, total)
-    return CaseTable(chosen, table, value, margin, site, unpowered)
+    for block in blocks(plant, loads, ambient, chosen):
+        rows, n, state = block.cases, block.scenarios, block.state
+        own = slice(block.first, block.first + rows)
+        values = table.values(state).reshape(rows, n, -1)
+        margins = table.margins(values)
+        at = margins.argmin(axis=1)[:, None, :]
+        low = np.take_along_axis(margins, at, axis=1)[:, 0]
+        better = low < margin[own]
+        value[own] = np.where(better, np.take_along_axis(values, at, axis=1)[:, 0], value[own])
+        margin[own] = np.minimum(margin[own], low)
+        site[own] = np.maximum(site[own], state.ledger.site_w.reshape(rows, n).max(axis=1))
+        dark = (state.loads.present & ~state.power.powered).sum(axis=1).reshape(rows, n).max(axis=1)
+        unpowered[own] = np.maximum(unpowered[own], dark)
+        soonest, which = _first_trip(trips, block, multiples(plant, state.power))
+        trip_at[own] = np.where(soonest < trip_s[own], which, trip_at[own])
+        trip_s[own] = np.minimum(trip_s[own], soonest)
+        done += rows * n
+        if progress:
+            progress(done, total)
+    return CaseTable(chosen, table, value, margin, site, unpowered, trip_s, trip_at)
+
+
+def _first_trip(trips: TripCurves, block: Block, after: Floats) -> tuple[Floats, Ints]:
+    """(cases,) time until something acts in any of the block's scenarios, and which element."""
+    left = time_left(trips, settled(trips, np.tile(block.before, (block.cases, 1))), after)
+    each = left.reshape(block.cases, -1)
+    at = each.argmin(axis=1)
+    return np.take_along_axis(each, at[:, None], axis=1)[:, 0], (at % left.shape[1]).astype(np.int64)
+
+
+def _some(ambient: Ambient, rows: Ints | slice) -> Ambient:
+    """The weather of some scenarios; weather of one row serves all."""
+    values = (getattr(ambient, f.name) for f in fields(ambient))
+    return Ambient(*(v[rows] if v.size > 1 else v for v in values))
 
 
 def _chunks(total: int, size: int) -> list[tuple[int, int]]:

@@ -156,8 +156,8 @@ def _at_feeds(plant: Plant, state: SteadyState, gear_share: Floats, volts: Float
     three = np.full(gear.n, PHASES.index("L1L2L3"), dtype=np.int64)
     gear_tan = math.tan(math.acos(GEAR_POWER_FACTOR))
     for c in range(2):
-        cord = state.power.cord_w[:, :, c] * (1.0 + 1j * tan)
-        drive = state.heat.gear_w * gear_share[:, :, c] * (1.0 + 1j * gear_tan)
+        cord = (state.power.cord_w[:, :, c] * (1.0 + 1j * tan)).astype(np.complex128)
+        drive = (state.heat.gear_w * gear_share[:, :, c] * complex(1.0, gear_tan)).astype(np.complex128)
         for power, feed, codes in ((cord, racks.feed[:, c], racks.phases), (drive, gear.feed[:, c], three)):
             on = np.flatnonzero(feed >= 0)
             at, size = feed[on], np.abs(power[:, on])

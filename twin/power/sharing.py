@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from topology.axes import Floats, Ints
+from topology.axes import Bools, Floats, Ints
 from topology.plant import Plant
 from twin.solvers.power import supply
 from twin.solvers.sharing import spread_by_pair
@@ -48,7 +48,7 @@ def share_spread(plant: Plant, state: SteadyState) -> ShareSpread:
     """
     p, racks = plant.power, plant.racks
     chain = supply(plant, state.outages.sets)
-    live = (chain.alive[:, racks.feed] & (racks.feed >= 0)).all(axis=2)
+    live: Bools = np.logical_and.reduce(chain.alive[:, racks.feed] & (racks.feed >= 0), axis=2)
     draws = np.where(live[state.outages.index], state.loads.rack_w, 0.0)
     pairs, own = _pairs(racks.feed)
     up = np.ascontiguousarray(_by_pair(draws * (racks.share_high_frac - racks.share_a_frac), own, len(pairs)))
