@@ -8,6 +8,7 @@ Faults of *input* are collected and returned as :class:`Finding`; faults of a *r
     |   +-- SiteError                a site folder that cannot be used
     |   +-- CatalogError             a catalog entry that cannot be used
     |   +-- TelemetryError           a telemetry file, mapping or store that cannot be read
+    |   +-- WeatherError             a weather, price or carbon file that cannot be read
     +-- SolveError                   a solve that has no answer; carries element, scenario and residual (exit 2)
     |   +-- NotConverged             iteration stopped before the tolerance
     |   +-- LedgerError              energy or mass does not close
@@ -80,6 +81,10 @@ class CatalogError(InputError):
 
 class TelemetryError(InputError):
     """A telemetry file, mapping or store that cannot be read."""
+
+
+class WeatherError(InputError):
+    """A weather, price or carbon file that cannot be read."""
 
 
 class SolveError(RacktwinError):

@@ -324,6 +324,8 @@ class Settings:
     design_wet_bulb_c: float = col("outdoor wet bulb that the plant must stand", unit="c", default=24.0)
     design_dry_bulb_c: float = col("outdoor dry bulb that the plant must stand", unit="c", default=35.0)
     price_usd_j: float = col("price of energy", unit="usd_j", default=0.08 / 3.6e6)
+    demand_usd_w: float = col("charge a month for the highest hour of it", unit="usd_w", default=0.0)
+    carbon_kg_j: float | None = col("carbon intensity of the energy that it buys", unit="kg_j", default=None)
     growth_frac: float = col("growth of measured load a year, as a fraction", unit="frac", default=0.10, low=-0.9)
     growth_spread_frac: float = col("standard deviation of that growth", unit="frac", default=0.05)
     horizon: dt.date | None = col("date that plans look to where none is asked for", type="date", default=None)

@@ -101,6 +101,7 @@ class Part:
     liquid_frac: float = col("share of its heat that goes to liquid", unit="frac", default=0.0, high=1.0)
     converted: bool = col("whether it is fed through the conversion stages", type="flag", default=True)
     chip: str = col("chip that this part is, for its temperature", refs=("chip",), default="")
+    support: bool = col("a fan or pump inside the rack: part of its IT input, and no IT for TUE", type="flag", default=False)
     plate_order: int = col(
         "place of its plates on the coolant path that they share with other parts: 1 first; 0 for a path of their own",
         type="integer", default=0, low=0,

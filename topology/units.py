@@ -94,6 +94,8 @@ _ALL = (
     _quantity("mass", ("kg", "kg", 1.0), ("t", "t", 1e3), ("lb", "lb", 0.45359237)),
     _quantity("fraction", ("frac", "1", 1.0), ("pct", "%", 1e-2)),
     _quantity("energy_price", ("usd_j", "USD/J", 1.0), ("usd_kwh", "USD/kWh", 1 / 3.6e6), ("usd_mwh", "USD/MWh", 1 / 3.6e9)),
+    _quantity("demand_price", ("usd_w", "USD/W", 1.0), ("usd_kw", "USD/kW", 1e-3)),
+    _quantity("mass_per_energy", ("kg_j", "kg/J", 1.0), ("g_kwh", "g/kWh", 1e-3 / 3.6e6), ("kg_kwh", "kg/kWh", 1 / 3.6e6)),
     _quantity("money", ("usd", "USD", 1.0), ("musd", "MUSD", 1e6)),
     _quantity("inverse_power", ("per_w", "1/W", 1.0), ("per_kw", "1/kW", 1e-3)),
     _quantity("compute_rate", ("flops", "FLOP/s", 1.0), ("tflops", "TFLOP/s", 1e12), ("pflops", "PFLOP/s", 1e15)),
