@@ -3,6 +3,7 @@
 
 PYTHON ?=
 PYTEST_ARGS ?=
+DATA ?= ../shared/data
 VENV := .venv
 PEERS := .venv-peers
 BIN := $(VENV)/bin
@@ -35,6 +36,9 @@ bench: $(VENV)/.installed-test ## Measure, and write benchmarks/results.json and
 
 verification: $(VENV)/.installed-test peers ## Write docs/verification.md: how far we are from what others wrote
 	@RACKTWIN_NEED_PEERS=1 RACKTWIN_VERIFICATION=docs/verification.md $(BIN)/python -m pytest -m agreement -p no:xdist $(PYTEST_ARGS)
+
+fidelity: $(VENV)/.installed-test ## Hold the twin against recordings in DATA; writes benchmarks/fidelity.json and docs/fidelity.md
+	$(BIN)/python -m benchmarks.fidelity --data "$(DATA)"
 
 peers: $(PEERS)/.installed ## Make .venv-peers with the programs that tests and bench compare with
 

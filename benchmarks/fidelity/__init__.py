@@ -1,0 +1,1 @@
+"""Measured plants: each recording is one file here, fitted on its first part and tested on the rest."""

@@ -1,0 +1,186 @@
+"""A pod of air-cooled racks in time: racks heat the hot aisle, coolers take it from there and feed the cold aisle.
+
+Nodes and their laws (``c`` = specific heat of air, flows in kg/s, temperatures in degC)::
+
+    rack r        tau dT_r/dt = q_r / G_r - (T_r - T_in)             heat to the air: G_r (T_r - T_in)
+    servers' air  T_in = (1 - r) T_cold + r T_hot                    r: share of hot air that comes round to the inlets
+    hot aisle     C dT_hot/dt = heat of racks and other gear + air in - air out - U (T_hot - T_wall) - L (T_hot - T_room)
+    structure     tau_w dT_wall/dt = T_hot - T_wall
+    coolers       T_supply = max(set-point, T_water + (1 - eps) (T_hot - T_water)),  eps = 1 - exp(-NTU (m / m_0)^-0.2)
+    cold aisle    C dT_cold/dt = m_coolers c (T_supply - T_cold)
+    heat meter    tau_m dq/dt = m_coolers c (T_hot - T_supply) - q
+
+A lumped server of mass and conductance: Erden, Khalifa, Schmidt, J. Electronic Packaging 136 (2014) 031005. A coil with a large water flow
+is an exchanger with one constant side (Incropera, Fundamentals of Heat and Mass Transfer, 7th ed., eq. 11.35a); its conductance grows
+with air flow to the power 0.8 (turbulent flow, Dittus-Boelter exponent). What coolers move beyond the servers goes straight to the hot
+aisle; what servers draw beyond the coolers comes round from it. Each step is implicit (backward Euler): the racks are eliminated one
+by one, then two equations remain, so it is stable for any step and costs O(racks).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from topology.axes import Floats
+from twin.solvers.jit import kernel, plain
+
+AIR_J_KG_K = 1006.0
+"""Specific heat of air at 20 degC (Incropera, table A.4)."""
+FOREVER_S = 1e12
+"""A step in which everything settles."""
+
+
+class PodLaw(NamedTuple):
+    """Constants of a pod.
+
+    Attributes:
+        gain: heat of the racks over their reported power.
+        other_w: heat of gear that is not in the racks' reports.
+        server_kg_s: air through all servers at speed 1.
+        cooler_kg_s: air through all coolers at signal 1.
+        server_lag_s: time constant of the servers.
+        air_lag_s: air content of each aisle over the coolers' flow at signal 1.
+        wall_w_k: conductance to the structure.
+        wall_lag_s: time constant of the structure.
+        supply_c: set-point of the air that leaves the coolers.
+        meter_lag_s: time constant of coil and heat meter.
+        leak_w_k: conductance to the room.
+        around: share of hot air at the inlets.
+        coil_ntu: transfer units of the coolers' coils at signal 1.
+        water_c: water that enters the coils.
+        wall_start_k: structure above the hot aisle at the begin.
+    """
+
+    gain: float
+    other_w: float
+    server_kg_s: float
+    cooler_kg_s: float
+    server_lag_s: float
+    air_lag_s: float
+    wall_w_k: float
+    wall_lag_s: float
+    supply_c: float
+    meter_lag_s: float
+    leak_w_k: float
+    around: float
+    coil_ntu: float
+    water_c: float
+    wall_start_k: float
+
+
+class PodDrive(NamedTuple):
+    """What drives a pod (T steps, R racks).
+
+    Attributes:
+        rack_w: (T, R) reported power.
+        rack_share: (R,) share of each rack in the servers' air, sums to 1.
+        speed: (T, R) speed of the servers' fans, 1 as a mean of the part that fits.
+        signal: (T,) signal of the coolers' fans, 1 as a mean of the part that fits.
+        room_c: (T,) room around.
+    """
+
+    rack_w: Floats
+    rack_share: Floats
+    speed: Floats
+    signal: Floats
+    room_c: Floats
+
+
+class PodRun(NamedTuple):
+    """A pod in time.
+
+    Attributes:
+        heat_w: (T,) heat that the meter sees.
+        outlet_c: (T, R) air that leaves the servers of each rack.
+        inlet_c: (T,) air that enters the servers.
+        hot_c: (T,) hot aisle, the coolers' return.
+        cold_c: (T,) cold aisle.
+        supply_c: (T,) air that leaves the coolers.
+    """
+
+    heat_w: Floats
+    outlet_c: Floats
+    inlet_c: Floats
+    hot_c: Floats
+    cold_c: Floats
+    supply_c: Floats
+
+
+EFFECTIVENESS = 0.5
+"""Effectiveness of a server at speed 1, an assumption: with outlets measured but no metal, only its time constant shows."""
+
+
+def run_pod(law: PodLaw, drive: PodDrive, step_s: float) -> PodRun:
+    """Run a pod from the steady state of its first step.
+
+    Args:
+        law: constants.
+        drive: what drives it.
+        step_s: length of a step.
+
+    Returns:
+        Its course, one value a step (at the end of the step).
+    """
+    steps, racks = drive.rack_w.shape
+    aisle, outlet = np.empty((steps, 5)), np.empty((steps, racks))
+    _run(PodLaw(*(float(v) for v in law)), PodDrive(*(plain(d) for d in drive)), step_s, aisle, outlet)
+    return PodRun(aisle[:, 0], outlet, *(aisle[:, k] for k in range(1, 5)))
+
+
+@kernel
+def _run(law: PodLaw, drive: PodDrive, step_s: float, aisle: Floats, outlet: Floats) -> None:
+    """Fill the course step by step; the step before the first one is endless."""
+    gain, other, m_s, m_c, tau_s, tau_a, u_w, tau_w, setpoint, tau_m, leak, around, ntu, water, wall_start = law
+    rack_w, rack_share, speed, signal, room_c = drive
+    steps, racks = rack_w.shape
+    conductance = EFFECTIVENESS * m_s * AIR_J_KG_K
+    content = tau_a * m_c * AIR_J_KG_K
+    metal = np.zeros(racks)
+    hot, cold, wall, meter = setpoint, setpoint, setpoint, 0.0
+    for t in range(-1, steps):
+        dt = step_s if t >= 0 else FOREVER_S
+        now = t if t >= 0 else 0
+        c_c = m_c * signal[now] * AIR_J_KG_K
+        c_s, heat, slope = 0.0, 0.0, 0.0
+        for r in range(racks):
+            c_s += m_s * rack_share[r] * speed[now, r] * AIR_J_KG_K
+            g = conductance * rack_share[r]
+            rest = tau_s / dt / (1.0 + tau_s / dt)
+            heat += g * rest * metal[r] + gain * rack_w[now, r] / (1.0 + tau_s / dt)
+            slope += g * rest
+        share = min(max(around, 1.0 - c_c / c_s), 1.0)
+        straight = c_c - (1.0 - share) * c_s
+        u = u_w * (tau_w / dt) / (1.0 + tau_w / dt)
+        effectiveness = 1.0 - np.exp(-ntu * signal[now] ** -0.2)
+        # Hot aisle: a hot + b cold = e, cold aisle: f hot + h cold = k; supply = s0 + s1 hot
+        a = content / dt + c_c + share * c_s + u + leak - share * (c_s - slope)
+        b = -straight - (1.0 - share) * (c_s - slope)
+        e = content / dt * hot + heat + other + u * wall + leak * room_c[now]
+        h = content / dt + c_c
+        s0, s1 = setpoint, 0.0
+        for _ in range(2):
+            f, k = -c_c * s1, content / dt * cold + c_c * s0
+            det = a * h - b * f
+            new_hot, new_cold = (e * h - b * k) / det, (a * k - e * f) / det
+            least = water + (1.0 - effectiveness) * (new_hot - water)
+            if s1 > 0.0 or least <= setpoint:
+                break
+            s0, s1 = water * effectiveness, 1.0 - effectiveness
+        hot, cold = new_hot, new_cold
+        supply = s0 + s1 * hot
+        inlet = (1.0 - share) * cold + share * hot
+        wall = (wall * tau_w / dt + hot) / (1.0 + tau_w / dt)
+        gone = c_c * (hot - supply)
+        meter = (meter * tau_m / dt + gone) / (1.0 + tau_m / dt)
+        for r in range(racks):
+            g = conductance * rack_share[r]
+            lag = tau_s / dt
+            metal[r] = (lag * metal[r] + gain * rack_w[now, r] / g + inlet) / (1.0 + lag)
+            if t >= 0:
+                outlet[t, r] = inlet + g * (metal[r] - inlet) / (m_s * rack_share[r] * speed[now, r] * AIR_J_KG_K)
+        if t < 0:
+            wall += wall_start
+        else:
+            aisle[t, 0], aisle[t, 1], aisle[t, 2], aisle[t, 3], aisle[t, 4] = meter, inlet, hot, cold, supply
