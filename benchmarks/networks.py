@@ -1,4 +1,4 @@
-"""Networks and frames beside programs of other people: a hydraulic ladder, a radial feed, and frames of a store."""
+"""Networks and frames beside programs of other people: a hydraulic ladder, and frames of a store."""
 
 from __future__ import annotations
 
@@ -17,22 +17,10 @@ from telemetry.frames import frames
 from telemetry.ingest import ingest
 from telemetry.store import Store
 from topology.axes import Floats
-from topology.catalog import load_catalog
 from topology.generate import generate
-from topology.kinds import Hall, Position, PowerElement, PowerLink, Rack, Settings
-from topology.kinds import Row as RackRow
-from topology.plant import Plant, plant
-from topology.site import Site
-from twin.loads import from_power
 from twin.solvers.hydraulic import ladder
-from twin.solvers.power import solve_power, supply
 
 BRANCHES = (1_000, 5_000)
-NODES, SCENARIOS = 10_000, 1_000
-SHALLOW, DEEP = 10, 2
-"""Children of a node; the feed is 5 or 13 lines deep."""
-VOLTS, OHM = 10e3, 0.1
-LEAF_W = (500.0, 1500.0)
 APART = 0.02
 """Largest difference of answers at which two programs count as doing the same work: that of the friction laws."""
 
@@ -44,8 +32,6 @@ def networks() -> Iterator[Row]:
         return
     for branches in BRANCHES:
         yield ladder_row(branches)
-    yield radial_row("shallow", NODES, SCENARIOS, SHALLOW)
-    yield radial_row("deep", NODES, SCENARIOS, DEEP)
     yield from frames_rows(3_000_000)
 
 
@@ -67,47 +53,6 @@ def ladder_row(branches: int, repeats: int = 5) -> Row:
         apart = float(np.abs(np.asarray(peer.last["flow_kg_s"]) / flow - 1.0).max())
         _agree(f"flows of {branches:,} branches", apart)
         return row(f"loop of {branches:,} branches, one solve", ours * 1e3, theirs * 1e3, peer.name, "ms", 0.1)
-
-
-def radial(nodes: int, children: int) -> tuple[Plant, list[int]]:
-    """A tree of lines below one source, a rack on every end; and the parent of each node."""
-    parent = [-1, *((n - 1) // children for n in range(1, nodes))]
-    ends = [n for n in range(nodes) if n * children + 1 >= nodes]
-    line = {"loss_fixed_w": 0.0, "loss_frac": 0.0, "loss_quad_per_w": OHM / VOLTS**2, "voltage_v": VOLTS}
-    power = {"n0": PowerElement(id="n0", kind="utility", loss_fixed_w=0.0, loss_frac=0.0, loss_quad_per_w=0.0, voltage_v=VOLTS)}
-    power |= {f"n{n}": PowerElement(id=f"n{n}", kind="busway", **line) for n in range(1, nodes)}  # type: ignore[arg-type]
-    site = Site(
-        settings=Settings(name="radial"), catalog=load_catalog(),
-        halls={"hall": Hall(id="hall")}, rows={"row": RackRow(id="row", hall="hall")},
-        positions={f"p{n}": Position(id=f"p{n}", row="row", place=k + 1, feed_a=f"n{n}") for k, n in enumerate(ends)},
-        racks={f"r{n}": Rack(id=f"r{n}", position=f"p{n}", sku="mtia-2i") for n in ends},
-        power=power, power_links=tuple(PowerLink(parent=f"n{parent[n]}", child=f"n{n}") for n in range(1, nodes)),
-    )  # fmt: skip
-    return plant(site), parent
-
-
-def radial_row(shape: str, nodes: int, scenarios: int, children: int, repeats: int = 3) -> Row:
-    """A batch of load scenarios, each a constant load on every end."""
-    where, parent = radial(nodes, children)
-    at = [int(r.removeprefix("r")) for r in where.racks.ids]
-    load: Floats = np.random.default_rng(0).uniform(*LEAF_W, (scenarios, len(at)))
-    loads, index = from_power(where, load), np.zeros(scenarios, np.int64)
-    idle, source = np.zeros((scenarios, where.gear.n)), np.zeros(scenarios)
-
-    def solve() -> None:
-        source[:] = solve_power(where, supply(where, [()]), index, loads, idle).source_w
-
-    with tempfile.TemporaryDirectory() as folder:
-        np.save(Path(folder) / "load.npy", load)
-        peer = Peer(
-            "power_grid_model_radial", parent=parent, r_ohm=OHM, volts=VOLTS, leaf=at, load=str(Path(folder) / "load.npy"), repeats=1
-        )
-        with peer:
-            ours, theirs = medians_told(lambda: seconds(solve) / scenarios, peer.ask, repeats=repeats)
-            lost, other = source[0] - load[0].sum(), peer.last["source_w"] - load[0].sum()
-    _agree(f"losses of the {shape} feed", abs(lost / other - 1.0))
-    name = f"radial feed, {shape}, {nodes:,} nodes x {scenarios:,} scenarios, a scenario"
-    return row(name, ours * 1e3, theirs * 1e3, peer.name, "ms", 0.1)
 
 
 def _agree(what: str, apart: float) -> None:

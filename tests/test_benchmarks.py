@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.feeds import feed_row, rows, tree
 from benchmarks.harness import medians, row, write
-from benchmarks.networks import ladder_row, networks, radial
+from benchmarks.networks import ladder_row, networks
 from benchmarks.peers import Peer, peers_python
 from benchmarks.solving import CDUS, NODES, large
 
@@ -41,14 +42,21 @@ def test_the_ladder_agrees_with_its_peer() -> None:
     assert found.peer_name.startswith("EPANET") and found.ratio == found.ours / found.peer
 
 
-def test_the_radial_feed_is_a_tree_with_a_rack_on_every_end() -> None:
-    where, parent = radial(40, 3)
-    assert where.power.n == 40 and where.power.parents[1:, 0].tolist() == parent[1:]
-    assert set(where.racks.feed[:, 0].tolist()) == set(range(40)) - set(parent)
+def test_the_radial_feed_is_a_tree_with_a_load_on_every_end() -> None:
+    parent, ends = tree(40, 3)
+    assert parent.tolist()[:5] == [-1, 0, 0, 0, 1]
+    assert set(ends.tolist()) == set(range(40)) - set(parent.tolist())
+
+
+def test_the_radial_feed_agrees_with_its_peer() -> None:
+    if peers_python() is None:
+        pytest.skip("the peers are not installed: make peers")
+    found = feed_row("small", 40, 3, 3, repeats=1)
+    assert found.peer_name.startswith("power-grid-model") and found.ours > 0.0
 
 
 def test_a_peer_that_is_not_there_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("RACKTWIN_PEERS", str(tmp_path))
     with pytest.raises(FileNotFoundError, match="make peers"), Peer("epanet_ladder"):
         pass
-    assert list(networks()) == []
+    assert list(networks()) == [] and list(rows()) == []
