@@ -38,6 +38,14 @@ class Pipes(NamedTuple):
 
 
 @kernel
+def outlet_c(p: Pipes, i: int) -> float:
+    """Temperature at the end that leaves next."""
+    at = p.first[i]
+    value: float = p.slug_c[i, at] - 0.5 * p.slope_k[i, at]
+    return value
+
+
+@kernel
 def push(p: Pipes, i: int, mass_kg: float, temp_c: float, slope_k: float) -> tuple[float, float]:
     """Push a slug into a pipe.
 
@@ -52,9 +60,25 @@ def push(p: Pipes, i: int, mass_kg: float, temp_c: float, slope_k: float) -> tup
         Mean temperature and slope of what leaves; those of the outlet where nothing moves.
     """
     if mass_kg <= 0.0:
-        at = p.first[i]
-        return p.slug_c[i, at] - 0.5 * p.slope_k[i, at], 0.0
-    _enter(p, i, mass_kg, temp_c, slope_k)
+        return outlet_c(p, i), 0.0
+    enter(p, i, mass_kg, temp_c, slope_k)
+    return leave(p, i, mass_kg)
+
+
+@kernel
+def leave(p: Pipes, i: int, mass_kg: float) -> tuple[float, float]:
+    """Take a mass out of a pipe that holds as much; :func:`enter` must put the same mass in before the next step.
+
+    Args:
+        p: the pipes; changed.
+        i: which pipe.
+        mass_kg: mass that leaves.
+
+    Returns:
+        Its mean temperature and slope.
+    """
+    if mass_kg <= 0.0:
+        return outlet_c(p, i), 0.0
     left, energy, moment = mass_kg, 0.0, 0.0
     lowest, highest = 1e300, -1e300
     while left > 0.0:
@@ -65,20 +89,19 @@ def push(p: Pipes, i: int, mass_kg: float, temp_c: float, slope_k: float) -> tup
         share = take / have if have > 0.0 else 1.0
         mean = p.slug_c[i, at] - 0.5 * p.slope_k[i, at] * (1.0 - share)
         bend = p.slope_k[i, at] * share
-        done = mass_kg - left
         energy += take * mean
-        moment += take * (mean * (done + 0.5 * take) + bend * take / 12.0)
+        moment += take * (mean * (mass_kg - left + 0.5 * take) + bend * take / 12.0)
         lowest, highest = min(lowest, mean - 0.5 * abs(bend)), max(highest, mean + 0.5 * abs(bend))
         left -= take
-        if whole:
+        if not whole or share < 1.0:
+            p.slug_kg[i, at] = have - take
+            p.slug_c[i, at] += 0.5 * p.slope_k[i, at] * share
+            p.slope_k[i, at] *= 1.0 - share
+        else:
             p.first[i] = (at + 1) % p.slug_kg.shape[1]
             p.count[i] -= 1
             if p.count[i] == 0:
                 break
-        else:
-            p.slug_kg[i, at] = have - take
-            p.slug_c[i, at] += 0.5 * p.slope_k[i, at] * share
-            p.slope_k[i, at] *= 1.0 - share
     out = energy / mass_kg
     slope = 12.0 * (moment / (mass_kg * mass_kg) - 0.5 * out)
     most = 2.0 * max(min(highest - out, out - lowest), 0.0)
@@ -86,8 +109,18 @@ def push(p: Pipes, i: int, mass_kg: float, temp_c: float, slope_k: float) -> tup
 
 
 @kernel
-def _enter(p: Pipes, i: int, mass_kg: float, temp_c: float, slope_k: float) -> None:
-    """Add a slug at the inlet; a tiny one joins the last."""
+def enter(p: Pipes, i: int, mass_kg: float, temp_c: float, slope_k: float) -> None:
+    """Add a slug at the inlet; a tiny one joins the last.
+
+    Args:
+        p: the pipes; changed.
+        i: which pipe.
+        mass_kg: mass that enters.
+        temp_c: its mean temperature.
+        slope_k: last minus first of it.
+    """
+    if mass_kg <= 0.0:
+        return
     room = p.slug_kg.shape[1]
     if p.count[i] > 1:
         last = (p.first[i] + p.count[i] - 1) % room
@@ -112,11 +145,3 @@ def heat_kg_k(p: Pipes, i: int) -> float:
         at = (p.first[i] + k) % p.slug_kg.shape[1]
         total += p.slug_kg[i, at] * p.slug_c[i, at]
     return total
-
-
-@kernel
-def outlet_c(p: Pipes, i: int) -> float:
-    """Temperature at the end that leaves next."""
-    at = p.first[i]
-    value: float = p.slug_c[i, at] - 0.5 * p.slope_k[i, at]
-    return value
