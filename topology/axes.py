@@ -246,7 +246,7 @@ class ExchangerAxis(Axis):
         hot_share_frac: (C,) share of the resistance at the rating that the hot side has.
         fouling_k_w: (C,) resistance that fouling adds.
         firmware: (C,) fans follow the published controller of liquid-to-air units.
-        rack: (C,) rack whose exhaust a rear door cools, -1 for everything else.
+        rack: (C,) rack whose exhaust a rear door cools, -2 for a door behind an empty position, -1 for everything else.
         fan_w: (C,) fan power at rated air flow (air units, liquid-to-air CDUs).
         fan_floor_frac: (C,) lowest fan speed.
         aux_w: (C,) controls that always run.

@@ -6,9 +6,11 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from topology.ashrae import AIR
 from topology.errors import Finding
 from topology.kinds import Cdu, Loop
 from topology.models import AirUnitModel, CduModel, Coolant, PumpModel, Sku
+from topology.plant_axes import dew_floors_c
 from topology.rules import Allocated, Context, rule, rules_of
 
 
@@ -155,6 +157,42 @@ def halls_have_air_units(c: Context) -> Iterator[Finding]:
             rated = f"its air units are rated {duty[hall_id] / 1e3:.0f} kW"
             message = f"the air of {hall_id!r} takes {heat / 1e3:.0f} kW at the racks' allocation, {rated}"
             yield c.doubt(hall, "id", message, "add air units or move racks", value=hall_id)
+
+
+@rule
+def doors_stand_behind_racks(c: Context) -> Iterator[Finding]:
+    """A rear door stands in the hall of its position, and a position has one."""
+    seen: dict[str, str] = {}
+    for unit in c.site.air_units.values():
+        position = c.site.positions.get(unit.position)
+        row = c.site.rows.get(position.row) if position is not None else None
+        if not unit.position:
+            continue
+        if row is not None and row.hall != unit.hall:
+            message = f"{unit.id!r} is in hall {unit.hall!r} and its position {unit.position!r} in {row.hall!r}"
+            yield c.at(unit, "position", message, "a rear door cools the rack that it stands behind")
+        if unit.position in seen:
+            yield c.at(unit, "position", f"{unit.position!r} has a rear door, {seen[unit.position]!r}", "keep one of them")
+        seen.setdefault(unit.position, unit.id)
+
+
+@rule
+def interlock_leaves_room(c: Context) -> Iterator[Finding]:
+    """The dew-point interlock does not push a loop above its own limit, and the air is as dry as its class asks."""
+    for name, floor in dew_floors_c(c.site).items():
+        loop = c.site.loops.get(name)
+        if loop is not None and loop.supply_c < floor:
+            above = loop.supply_limit_c is not None and floor > loop.supply_limit_c
+            message = f"the dew point of its halls raises the supply of {name!r} from {loop.supply_c:g} to {floor:g} degC"
+            hint = "dry the air or raise the set-point" + (f"; its limit is {loop.supply_limit_c:g} degC" if above else "")
+            yield c.doubt(loop, "supply_c", message, hint)
+    for hall in c.site.halls.values():
+        own = AIR.get(hall.air_class)
+        if own is not None and hall.dew_point_c is not None and hall.dew_point_c > own.dew_point_c:
+            message = (
+                f"class {hall.air_class} allows a dew point of {own.dew_point_c:g} degC, the air of {hall.id!r} has {hall.dew_point_c:g}"
+            )
+            yield c.doubt(hall, "dew_point_c", message, "dry the air, or name the class that holds")
 
 
 def _air_duty(c: Context) -> Mapping[str, float]:

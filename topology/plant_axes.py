@@ -126,11 +126,13 @@ def dew_floors_c(site: Site) -> Mapping[str, float]:
     floors = {h.id: h.dew_point_c + h.dew_margin_k for h in site.halls.values() if h.dew_point_c is not None}
     if not floors:
         return {}
-    places = {(m.loop, site.rows[p.row].hall) for p in site.positions.values() if (m := site.manifolds.get(p.manifold)) is not None}
+    hall_of = {r.id: r.hall for r in site.rows.values()}
+    loop_of = {m.id: m.loop for m in site.manifolds.values()}
+    places = {(loop_of.get(p.manifold, ""), hall_of.get(p.row, "")) for p in site.positions.values()}
     places |= {(c.loop, c.hall) for c in site.cdus.values()}
     found: dict[str, float] = {}
-    for loop, hall in places:
-        if hall in floors:
+    for loop, hall in sorted(places):
+        if loop and hall in floors:
             found[loop] = max(floors[hall], found.get(loop, -math.inf))
     return found
 
@@ -196,7 +198,7 @@ def air_unit_axis(
         tuple(u.id for u in units), rows, np.full(len(units), AIR_CP_J_KG_K), loops.cp_j_kg_k[fws],
         loop=none, hall=_ints([hall(u.hall) for u in units]), fws=fws, hot_exponent=np.full(len(units), 0.8),
         cold_exponent=np.full(len(units), 0.8), hot_share_frac=np.full(len(units), 0.5), fouling_k_w=zero.copy(),
-        firmware=np.zeros(len(units), dtype=bool), rack=_ints([stands.get(u.position, -1) for u in units]),
+        firmware=np.zeros(len(units), dtype=bool), rack=_ints([stands.get(u.position, -2) if u.position else -1 for u in units]),
         fan_w=_floats([m.fan_w for m in models]),
         fan_floor_frac=_floats([m.fan_floor_frac for m in models]), aux_w=zero, resistance=zero.copy(), pump_fixed_w=zero.copy(),
         gear=_ints([gear(u.id) for u in units]),

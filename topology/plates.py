@@ -44,7 +44,7 @@ class PlateLaw:
         return float(self.r_base_k_w + self.r_flow * flow_kg_s**-self.r_exponent)
 
 
-def fit_plate(flow_kg_s: Sequence[float], r_k_w: Sequence[float]) -> PlateLaw:
+def fit_plate(flow_kg_s: Sequence[float] | Floats, r_k_w: Sequence[float] | Floats) -> PlateLaw:
     """Fit the plate law to a table by least squares of relative error.
 
     For a given exponent the law is linear in both other coefficients; the exponent is found by golden section on what is left.

@@ -41,7 +41,7 @@ def small_site(racks: int = 5, sku: str = "gb300-nvl72", chiller: bool = True, c
         Position(id=f"p{k}", row="row-1", place=k, feed_a="busway-a", feed_b="busway-b", manifold="manifold-1")
         for k in range(1, (places or racks + 3) + 1)
     ]
-    feeds = {"feed_a": "mech-a", "feed_b": "mech-b"}
+    feeds: dict[str, Any] = {"feed_a": "mech-a", "feed_b": "mech-b"}
     return Site(
         settings=Settings(name="small"),
         catalog=catalog(),

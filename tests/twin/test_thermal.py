@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -278,7 +279,7 @@ def test_chiller_trims_to_the_set_point_by_its_curves() -> None:
 
 def test_liquid_to_air_gives_its_heat_to_the_hall() -> None:
     base = small_site(racks=4, sku="mtia-400", cdus=0)
-    feeds = {"feed_a": "mech-a", "feed_b": "mech-b"}
+    feeds: dict[str, Any] = {"feed_a": "mech-a", "feed_b": "mech-b"}
     units = by_id(*(Cdu(id=f"l2a-{k}", model="aalc-l2a-120", loop="tcs-1", hall="hall-1", **feeds) for k in range(4)))
     loops = {**base.loops, "tcs-1": Loop(id="tcs-1", kind="tcs", coolant="pg25", supply_c=40.0, dp_pa=100e3)}
     p = plant(base.with_(cdus=units, loops=loops))

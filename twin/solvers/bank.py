@@ -65,13 +65,14 @@ def _films_k_w(x: Exchangers, i: int, hot_kg_s: float, cold_kg_s: float) -> tupl
 
 
 @kernel
-def _reach_w_k(x: Exchangers, i: int, hot_kg_s: float, cold_kg_s: float) -> float:
+def reach_w_k(x: Exchangers, i: int, hot_kg_s: float, cold_kg_s: float) -> float:
+    """Heat per kelvin between both inlets at given flows [W/K]."""
     ua = conductance_w_k(x, i, hot_kg_s, cold_kg_s)
     return exchanger_w_k(ua, hot_kg_s * x.hot_cp_j_kg_k[i], cold_kg_s * x.cold_cp_j_kg_k[i])
 
 
 @kernel
-def _valve(x: Exchangers, i: int, hot_kg_s: float, full_kg_s: float, want_w_k: float, reach_w_k: float, guess: float) -> float:
+def valve_share(x: Exchangers, i: int, hot_kg_s: float, full_kg_s: float, want_w_k: float, reach_w_k: float, guess: float) -> float:
     """Share of full cold flow that gives ``want_w_k``: regula falsi (Illinois) on the logarithm of the share, near a guess first."""
     if want_w_k <= 0.0:
         return 0.0
@@ -114,12 +115,12 @@ def _floor(x: Exchangers, i: int, hot_kg_s: float, full_kg_s: float, back_c: flo
     if full_kg_s <= 0.0 or span <= 0.0:
         return 0.0
     capacity = hot_kg_s * x.hot_cp_j_kg_k[i]
-    if _reach_w_k(x, i, hot_kg_s, high * full_kg_s) * span <= capacity * (back_c - set_c):
+    if reach_w_k(x, i, hot_kg_s, high * full_kg_s) * span <= capacity * (back_c - set_c):
         return 0.0
     low = FAN_DUTY[0] / 100.0
     for _ in range(44):
         mid = 0.5 * (low + high)
-        out = back_c - _reach_w_k(x, i, hot_kg_s, mid * full_kg_s) * span / capacity
+        out = back_c - reach_w_k(x, i, hot_kg_s, mid * full_kg_s) * span / capacity
         if floor_share(out, cold_c) > mid:
             low = mid
         else:
@@ -145,7 +146,7 @@ def _settled_return(
             free, most = c * (back - set_c), e * (back - cold_c[i])
             share = _floor(x, i, hot_kg_s[i], full_kg_s[i], back, cold_c[i], set_c) if x.firmware[i] else 0.0
             if share > 0.0:
-                own = _reach_w_k(x, i, hot_kg_s[i], share * full_kg_s[i])
+                own = reach_w_k(x, i, hot_kg_s[i], share * full_kg_s[i])
                 got += own * (back - cold_c[i])
                 slope += own
             else:
@@ -193,7 +194,7 @@ def solve_bank(
         out_w[i], out_c[i], out_valve[i] = 0.0, set_c, 0.0
         capacity += hot_kg_s[i] * x.hot_cp_j_kg_k[i]
         if hot_kg_s[i] > 0.0:
-            reach[k] = _reach_w_k(x, i, hot_kg_s[i], full_kg_s[i])
+            reach[k] = reach_w_k(x, i, hot_kg_s[i], full_kg_s[i])
             any_firmware = any_firmware or x.firmware[i]
         total += reach[k]
     if duty_w <= 0.0:
@@ -226,12 +227,12 @@ def solve_bank(
         share = _floor(x, i, hot_kg_s[i], full_kg_s[i], back, cold_c[i], set_c) if x.firmware[i] else 0.0
         out_w[i] = min(free, most)
         if share > 0.0:
-            out_w[i] = _reach_w_k(x, i, hot_kg_s[i], share * full_kg_s[i]) * (back - cold_c[i])
+            out_w[i] = reach_w_k(x, i, hot_kg_s[i], share * full_kg_s[i]) * (back - cold_c[i])
         out_c[i] = back - out_w[i] / c
         supply += c * out_c[i] / capacity
         span = back - cold_c[i]
         if share > 0.0:
             out_valve[i] = share
             continue
-        out_valve[i] = 1.0 if free > most or span <= 0.0 else _valve(x, i, hot_kg_s[i], full_kg_s[i], free / span, e, guess[k])
+        out_valve[i] = 1.0 if free > most or span <= 0.0 else valve_share(x, i, hot_kg_s[i], full_kg_s[i], free / span, e, guess[k])
     return back, supply, True

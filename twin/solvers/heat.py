@@ -18,6 +18,8 @@ from twin.solvers.thermal import Inputs, Layout, Out, fixed_point
 from twin.state import Ambient, FlowState, HeatState, Loads
 
 MAX_PASSES = 200
+NO_DOOR = -1
+"""Rack index of an air unit that is no rear door (:class:`topology.axes.ExchangerAxis`)."""
 HEAT_TOLERANCE = 1e-11
 """Change of power and heat between passes, relative to the site's heat, at which the fixed point is reached."""
 
@@ -45,10 +47,11 @@ def _exchangers(axis: ExchangerAxis) -> Exchangers:
 def _layout(plant: Plant) -> Layout:
     loops, cdus, units, pumps = plant.loops, plant.cdus, plant.air_units, plant.pumps
     cdu_order, cdu_first = grouped(cdus.loop, loops.n)
-    unit_order, unit_first = grouped(units.hall, plant.halls.n)
+    unit_order, unit_first = grouped(np.where(units.rack == NO_DOOR, units.hall, -1), plant.halls.n)
     return Layout(
         loops.fws, loops.supply_c, loops.cp_j_kg_k, loops.rho_kg_m3, loops.dp_pa, cdu_order, cdu_first, cdus.fws, cdus.hall, cdus.fan_w,
-        cdus.aux_w, cdus.pump_fixed_w, unit_order, unit_first, units.fws, units.duty_w, units.fan_w, units.fan_floor_frac,
+        cdus.aux_w, cdus.pump_fixed_w, unit_order, unit_first, units.hall, units.rack, units.fws, units.duty_w, units.fan_w,
+        units.fan_floor_frac,
         plant.halls.air_supply_c, pumps.loop, pumps.cdu < 0, pumps.count, pumps.shutoff_pa, np.maximum(pumps.k, 1e-12),
         pumps.efficiency_frac,
     )  # fmt: skip
@@ -63,10 +66,14 @@ def _inputs(
     wet = flow.rack_kg_s[row] > 0.0
     held = np.where(wet, 0.0, loads.liquid_w)
     loop_w = sum_by(np.ascontiguousarray(loads.liquid_w - held), loop_of, plant.loops.n)
-    hall_w = sum_by(loads.rack_w - loads.liquid_w, racks.hall, plant.halls.n)
+    air_w = loads.rack_w - loads.liquid_w
+    hall_w = sum_by(air_w, racks.hall, plant.halls.n)
+    behind = plant.air_units.rack
+    door_w = np.where(behind >= 0, air_w[:, np.maximum(behind, 0)], 0.0) if racks.n else np.zeros((row.size, behind.size))
     cdu_pump_w = sum_by(flow.pump_w, pumps.cdu, cdus.n)
     return Inputs(
-        loop_w, hall_w, cdu_pump_w, flow.cdu_kg_s, row, gear_on[:, cdus.gear], gear_on[:, plant.air_units.gear], gear_on[:, pumps.gear],
+        loop_w, hall_w, np.ascontiguousarray(door_w), cdu_pump_w, flow.cdu_kg_s, row, gear_on[:, cdus.gear],
+        gear_on[:, plant.air_units.gear], gear_on[:, pumps.gear],
         side_on(plant, gear_on), alive_row, weather_of(ambient),
     ), held  # fmt: skip
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from topology.axes import Bools, Floats, Ints
-from twin.solvers.bank import Exchangers, solve_bank
+from twin.solvers.bank import Exchangers, reach_w_k, solve_bank, valve_share
 from twin.solvers.jit import kernel
 from twin.solvers.plantside import Side, SideOn, SideOut, Weather, no_heat, solve_loop
 
@@ -36,6 +36,8 @@ class Layout(NamedTuple):
     cdu_fixed_w: Floats
     unit_order: Ints
     unit_first: Ints
+    unit_hall: Ints
+    unit_rack: Ints
     unit_fws: Ints
     unit_duty_w: Floats
     unit_fan_w: Floats
@@ -50,10 +52,11 @@ class Layout(NamedTuple):
 
 
 class Inputs(NamedTuple):
-    """What varies by scenario: heat by loop and hall, flows (row ``flow`` of the flow arrays), who runs, weather."""
+    """What varies by scenario: heat by loop, hall and rear door, flows (row ``flow`` of the flow arrays), who runs, weather."""
 
     loop_w: Floats
     hall_w: Floats
+    door_w: Floats
     cdu_pump_w: Floats
     cdu_kg_s: Floats
     flow: Ints
@@ -130,6 +133,9 @@ def _halls(lay: Layout, x: Exchangers, inp: Inputs, s: int, t_fws: Floats, phi: 
     for c in range(lay.cdu_hall.size):
         if inp.cdu_on[z, c]:
             out.hall_heat[s, lay.cdu_hall[c]] += out.cdu_power[s, c] - lay.cdu_fixed_w[c] + (out.cdu_w[s, c] if lay.cdu_fws[c] < 0 else 0.0)
+    for a in range(lay.unit_duty_w.size):
+        if lay.unit_rack[a] != -1:
+            _door(lay, x, s, a, inp.door_w[s, a], inp.unit_on[z, a], t_fws, phi, t_hall, out)
     hot = np.zeros(lay.unit_duty_w.size)
     full = np.zeros(hot.size)
     cold = np.zeros(hot.size)
@@ -163,6 +169,31 @@ def _halls(lay: Layout, x: Exchangers, inp: Inputs, s: int, t_fws: Floats, phi: 
         t_hall[h] = supply
         if not ok:
             out.stranded[s] += heat
+
+
+@kernel
+def _door(lay: Layout, x: Exchangers, s: int, a: int, air_w: float, on: bool, t_fws: Floats, phi: Floats, t_hall: Floats, out: Out) -> None:
+    """A rear door: takes what its rack gives to the air, no more (the room stays neutral), as far as its water can.
+
+    Its air enters above the hall's by the rack's heat and the door's fans; its valve slows down where there is capacity to spare.
+    """
+    h, f, guess = lay.unit_hall[a], lay.unit_fws[a], out.unit_valve[s, a]
+    out.unit_w[s, a], out.unit_c[s, a], out.unit_valve[s, a] = 0.0, t_hall[h], 0.0
+    out.unit_fan[s, a], out.unit_power[s, a] = 0.0, 0.0
+    if not on or air_w <= 0.0:
+        return
+    speed = min(max(air_w / lay.unit_duty_w[a], lay.unit_floor[a]), 1.0)
+    fan = lay.unit_fan_w[a] * speed**3
+    hot = x.hot_kg_s[a] * speed
+    capacity, full = hot * x.hot_cp_j_kg_k[a], x.cold_kg_s[a] * phi[f]
+    entering = t_hall[h] + (air_w + fan) / capacity
+    reach, span = reach_w_k(x, a, hot, full), entering - t_fws[f]
+    taken = max(min(air_w + fan, reach * span), 0.0)
+    if taken > 0.0:
+        out.unit_valve[s, a] = valve_share(x, a, hot, full, taken / span, reach, guess)
+    out.unit_w[s, a], out.unit_c[s, a] = taken, entering - taken / capacity
+    out.unit_fan[s, a], out.unit_power[s, a] = speed, fan
+    out.hall_heat[s, h] += fan - taken
 
 
 @kernel
