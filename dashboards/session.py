@@ -23,6 +23,9 @@ from topology.errors import Finding, TelemetryError, UsageError
 from topology.plant import Plant, plant
 from topology.read import read_site
 from topology.site import Site
+from twin.energy.epw import read_epw
+from twin.energy.typical import synthetic_year
+from twin.energy.year import Year, solve_year
 from twin.forecast.demand import History
 from twin.forecast.follow import Replay, filled, follow, joined, outside
 from twin.headroom.cases import CaseTable, Progress, sweep
@@ -176,13 +179,17 @@ class Session:
 
     def solve(
         self, utilisation: Utilisation | None = None, at: dt.datetime | None = None, wet_bulb_c: float | None = None,
-        outage: Sequence[str] = (),
+        outage: Sequence[str] = (), dry_bulb_c: float | None = None,
     ) -> Solved:  # fmt: skip
-        """Solve one moment; see :meth:`loads` for what it is loaded with. Weather: given, else measured, else the design value."""
+        """Solve one moment; see :meth:`loads` for what it is loaded with. Weather: given, else measured, else the design value.
+
+        A dry bulb that is not given is as far above the wet bulb as at the design point.
+        """
         loads, basis, findings, measured_c = self.loads(utilisation, at)
         wet = wet_bulb_c if wet_bulb_c is not None else measured_c
         wet = self.site.settings.design_wet_bulb_c if wet is None else wet
-        state = solve_steady(self.plant, loads, Ambient(np.array([wet])), Outages.of(self.plant, [tuple(outage)]))
+        ambient = Ambient(np.array([wet]), np.array([] if dry_bulb_c is None else [dry_bulb_c]))
+        state = solve_steady(self.plant, loads, ambient, Outages.of(self.plant, [tuple(outage)]))
         values = self.limits.values(state)
         return Solved(self.plant, state, self.limits, values[0], self.limits.margins(values)[0], basis, at, findings)
 
@@ -192,6 +199,11 @@ class Session:
             return self._keep(("cases",), lambda: sweep(self.plant, from_nameplate(self.plant), self._design, progress=progress))
         loads, *_ = self.loads(utilisation, at)
         return sweep(self.plant, loads, self._design, progress=progress)
+
+    def year(self, utilisation: Utilisation = 1.0, epw: Path | None = None, progress: Progress | None = None) -> Year:
+        """Every hour of a year at a utilisation, in the weather of an EPW file, or of the synthetic design year without one."""
+        weather = read_epw(epw) if epw is not None else synthetic_year(self.site.settings)
+        return solve_year(self.plant, from_utilisation(self.plant, utilisation), weather, progress)
 
     @property
     def _design(self) -> Ambient:
