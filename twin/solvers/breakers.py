@@ -19,6 +19,8 @@ from twin.solvers.jit import kernel
 
 LAWS = ("thermal", "definite", "inverse", "exponential")
 """Names of the laws; a stage holds the index."""
+NEARLY = 1.0 - 1e-12
+"""Largest memory of a thermal stage at its pickup or below: it comes as near as one likes and never acts."""
 
 
 class TripCurves(NamedTuple):
@@ -77,7 +79,7 @@ def stage_after(law: int, pickup: float, a: float, b: float, c: float, reset: fl
         return 1.0
     if law == 0:
         x = (multiple / pickup) ** 2
-        return min(x + (memory - x) * math.exp(-dt_s / a), 1.0)
+        return min(x + (memory - x) * math.exp(-dt_s / a), 1.0 if x > 1.0 else NEARLY)
     if multiple > pickup:
         whole = stage_time(law, pickup, a, b, c, multiple)
         return min(memory + dt_s / whole, 1.0) if whole > 0.0 else 1.0
