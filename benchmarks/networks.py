@@ -1,4 +1,4 @@
-"""Networks and frames beside programs of other people: a hydraulic ladder, and frames of a store."""
+"""Frames of a store beside programs of other people."""
 
 from __future__ import annotations
 
@@ -18,11 +18,6 @@ from telemetry.ingest import ingest
 from telemetry.store import Store
 from topology.axes import Floats
 from topology.generate import generate
-from twin.solvers.hydraulic import ladder
-
-BRANCHES = (1_000, 5_000)
-APART = 0.02
-"""Largest difference of answers at which two programs count as doing the same work: that of the friction laws."""
 
 
 def networks() -> Iterator[Row]:
@@ -30,35 +25,7 @@ def networks() -> Iterator[Row]:
     if peers_python() is None:
         sys.stderr.write("the rows beside other programs are left out: make peers\n")
         return
-    for branches in BRANCHES:
-        yield ladder_row(branches)
     yield from frames_rows(3_000_000)
-
-
-def ladder_row(branches: int, repeats: int = 5) -> Row:
-    """One manifold of so many branches, both programs from a cold start."""
-    rho, mu, bore, rough, segment, dp = 1020.0, 1.1e-3, 0.6, 4.5e-5, 1.2, 200e3
-    resistance = 60e3 / (400.0 / branches) ** 2
-    k, pipe, flow = np.full(branches, resistance), np.full(branches, segment), np.zeros(branches)
-
-    def solve() -> float:
-        return ladder(dp, k, pipe, bore, rough, rho, mu, flow)
-
-    peer = Peer(
-        "epanet_ladder", dp_pa=dp, k_branch=resistance, branches=branches, segment_m=segment, diameter_m=bore, roughness_m=rough,
-        rho_kg_m3=rho, mu_pa_s=mu, accuracy=1e-3, repeats=3,
-    )  # fmt: skip
-    with peer:
-        ours, theirs = medians_told(lambda: seconds(solve, 20), peer.ask, repeats=repeats)
-        apart = float(np.abs(np.asarray(peer.last["flow_kg_s"]) / flow - 1.0).max())
-        _agree(f"flows of {branches:,} branches", apart)
-        return row(f"loop of {branches:,} branches, one solve", ours * 1e3, theirs * 1e3, peer.name, "ms", 0.1)
-
-
-def _agree(what: str, apart: float) -> None:
-    sys.stderr.write(f"{what} differ by {apart:.2%} at most\n")
-    if apart > APART:
-        raise AssertionError(f"{what} differ by {apart:.1%}, more than {APART:.0%}: it is not the same work")
 
 
 def frames_rows(rows: int, repeats: int = 3) -> Iterator[Row]:

@@ -9,7 +9,8 @@ import pytest
 
 from benchmarks.feeds import feed_row, rows, tree
 from benchmarks.harness import medians, row, write
-from benchmarks.networks import ladder_row, networks
+from benchmarks.loops import loop_rows
+from benchmarks.networks import networks
 from benchmarks.peers import Peer, peers_python
 from benchmarks.solving import CDUS, NODES, large
 
@@ -38,8 +39,9 @@ def test_the_large_plant_has_its_counts() -> None:
 def test_the_ladder_agrees_with_its_peer() -> None:
     if peers_python() is None:
         pytest.skip("the peers are not installed: make peers")
-    found = ladder_row(20, repeats=1)
-    assert found.peer_name.startswith("EPANET") and found.ratio == found.ours / found.peer
+    found = list(loop_rows(20, 30, repeats=1))
+    assert [r.goal for r in found] == [0.1, 1.0 / 15.0, 0.01]
+    assert all(r.peer_name.startswith("EPANET") and r.ratio == r.ours / r.peer for r in found)
 
 
 def test_the_radial_feed_is_a_tree_with_a_load_on_every_end() -> None:

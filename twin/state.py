@@ -124,6 +124,10 @@ class PowerState:
         powered: (S, R) at least one cord is alive.
         gear_alive: (S, G) the gear runs (not lost, and at least one feed alive).
         source_w: (S,) power drawn from all sources.
+        out_var: (S, N) reactive power at each element's output, positive where current lags.
+        voltage_frac: (S, N) voltage there over nominal, 0 where there is none.
+        drop_frac: (S, N) what each element's own impedance takes off the voltage, over nominal.
+        collapsed: (S, N) the load is above what the voltage can carry here, or at all that feeds the element.
     """
 
     out_w: Floats
@@ -135,6 +139,15 @@ class PowerState:
     powered: Bools
     gear_alive: Bools
     source_w: Floats
+    out_var: Floats
+    voltage_frac: Floats
+    drop_frac: Floats
+    collapsed: Bools
+
+    @property
+    def power_factor(self) -> Floats:
+        """(S, N) active over apparent power at each element's output; 1 without load."""
+        return np.divide(self.out_w, self.out_va, out=np.ones_like(self.out_w), where=self.out_va > 0.0)
 
 
 @dataclass(frozen=True)
@@ -149,6 +162,11 @@ class FlowState:
         pump_w: (S, U) electrical power of each pump entry.
         pump_speed_frac: (S, U) speed.
         spread_frac: (S, M) (largest - smallest branch flow over its rating) / mean, present branches of each manifold.
+        manifold_m_s: (S, M) velocity in the first segment of each manifold.
+        pump_kg_s: (S, U) flow through each pump entry of a CDU.
+        pump_head_pa: (S, U) head of its pumps.
+        pump_count: (S, U) pumps of it that run.
+        loop_limit: (S, L) what decides a TCS loop's flow, an index into :data:`twin.solvers.pumping.LIMITS`.
     """
 
     rack_kg_s: Floats
@@ -158,6 +176,11 @@ class FlowState:
     pump_w: Floats
     pump_speed_frac: Floats
     spread_frac: Floats
+    manifold_m_s: Floats
+    pump_kg_s: Floats
+    pump_head_pa: Floats
+    pump_count: Floats
+    loop_limit: Ints
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from tests.twin.sites import small_site
 from topology.kinds import Pump, Rack
 from topology.plant import Plant, plant
 from twin.solvers.friction import friction_haaland
-from twin.solvers.hydraulic import ladder, solve_flow
+from twin.solvers.hydraulic import solve_flow
+from twin.solvers.manifold import prepare, solve
 from twin.state import FlowState
 
 Floats = NDArray[np.float64]
@@ -50,9 +51,9 @@ def nodal(dp: float, k_branch: Floats, length: Floats, diameter: float, rough: f
 
 
 def run(dp: float, k_branch: Floats, length: Floats, diameter: float, rho: float, mu: float, rough: float = 15e-6) -> Floats:
-    flow = np.full(k_branch.size, np.nan)
-    assert ladder(dp, k_branch, length, diameter, rough, rho, mu, flow) <= 1e-11
-    return flow
+    found = solve(prepare(length / 2.0, diameter, rough, rho, mu), [dp], 0.0, k_branch)
+    assert found.settled.all()
+    return found.flow_kg_s[0]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -123,14 +124,11 @@ def demand(p: Plant, dp: float) -> float:
     """Flow of the small site's manifold at a header pressure."""
     tcs = loop_of(p)
     order = p.manifolds.racks
-    length = np.full(order.size, 2.0 * p.manifolds.spacing_m[0])
-    length[0] = 2.0 * p.manifolds.lead_m[0]
-    flow = np.zeros(order.size)
-    ladder(
-        dp, p.racks.resistance[order].copy(), length, p.manifolds.diameter_m[0], p.manifolds.roughness_m[0], p.loops.rho_kg_m3[tcs],
-        p.loops.mu_pa_s[tcs], flow,
-    )  # fmt: skip
-    return float(flow.sum())
+    length = np.full(order.size, p.manifolds.spacing_m[0])
+    length[0] = p.manifolds.lead_m[0]
+    rho, mu = [p.loops.rho_kg_m3[tcs], p.hydraulics.rho_return_kg_m3[tcs]], [p.loops.mu_pa_s[tcs], p.hydraulics.mu_return_pa_s[tcs]]
+    manifold = prepare(length, p.manifolds.diameter_m[0], p.manifolds.roughness_m[0], rho, mu)
+    return float(solve(manifold, [dp], 0.0, p.racks.resistance[order]).flow_kg_s.sum())
 
 
 def weak(p: Plant, k: float = 4e4) -> Plant:

@@ -90,14 +90,26 @@ def _only_powered(loads: Loads, powered: Bools) -> Loads:
 
 def _flows(plant: Plant, chain: Supply, gear_on: Bools, index: Ints, present: Bools, outages: Outages) -> tuple[FlowState, Ints]:
     """Solve each distinct pair of lost elements and connected racks once; row of each scenario in the result."""
-    cut = _isolated(plant, outages.sets)
+    cut = isolated(plant, outages.sets)
     pattern = np.ascontiguousarray(present & ~cut[index])
-    keys = np.concatenate([np.packbits(gear_on[index], axis=1), np.packbits(pattern, axis=1)], axis=1)
+    lost = _pumps_lost(plant, outages.sets)
+    keys = np.concatenate([np.packbits(x, axis=1) for x in (gear_on[index], pattern, lost[index] > 0)], axis=1)
     _, first, row = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-    return solve_flow(plant, gear_on[index[first]], pattern[first]), row.reshape(-1).astype(np.int64)
+    return solve_flow(plant, gear_on[index[first]], pattern[first], lost[index[first]]), row.reshape(-1).astype(np.int64)
 
 
-def _isolated(plant: Plant, sets: tuple[tuple[str, ...], ...]) -> Bools:
+def _pumps_lost(plant: Plant, sets: tuple[tuple[str, ...], ...]) -> Ints:
+    """(Z, U) one pump of each integrated set that is named."""
+    lost = np.zeros((len(sets), plant.pumps.n), np.int64)
+    for z, names in enumerate(sets):
+        for name in names:
+            axis, k = plant.find(name)
+            if axis == "pumps":
+                lost[z, k] = 1
+    return lost
+
+
+def isolated(plant: Plant, sets: tuple[tuple[str, ...], ...]) -> Bools:
     """(Z, R) racks whose manifold or loop is lost."""
     cut = np.zeros((len(sets), plant.racks.n), bool)
     for z, names in enumerate(sets):
