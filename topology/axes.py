@@ -121,7 +121,7 @@ class PowerAxis(Axis):
         loss_fixed_w: (N,) no-load loss.
         loss_frac: (N,) loss in proportion to output.
         loss_quad_per_w: (N,) square-law loss.
-        input_power_factor: (N,) 0 where reactive power passes through; a UPS presents its own.
+        input_power_factor: (N,) 0 where reactive power passes through; a UPS or rectifier presents its own.
         battery_j: (N,) energy that a UPS's battery gives at its output, infinite for one without a rating, 0 for other kinds.
         start_s: (N,) from loss of the utility to taking load, a generator's; 0 for other kinds.
         transfer_s: (N,) time to change to a transfer parent.
@@ -135,6 +135,18 @@ class PowerAxis(Axis):
         fault_va: (N,) three-phase fault level that a source brings, 0 where unknown.
         breaking_a: (N,) largest fault current that it interrupts, 0 where unknown.
         step_frac: (N,) largest load step over its rating, a generator's; infinite for other kinds.
+        impedance_frac: (N,) series impedance over its rating, 0 where none is given.
+        x_over_r: (N,) reactance over resistance of that.
+        r_ohm_m: (N,) resistance a metre, 0 where none is given.
+        x_ohm_m: (N,) reactance a metre.
+        length_m: (N,) length.
+        r_per_w: (N,) its whole resistance over nominal voltage squared [1/W], 0 where it drops no voltage.
+        x_per_w: (N,) its whole reactance over the same.
+        spread: (N,) what it feeds hangs along its whole length.
+        regulates: (N,) it holds its output voltage: a UPS that is not in eco mode, or a rectifier.
+        direct: (N,) its output is direct current.
+        tap_frac: (N,) output voltage at no load over nominal.
+        voltage_low_frac: (N,) lowest voltage over nominal that what it feeds bears.
     """
 
     kind: tuple[str, ...]
@@ -163,6 +175,18 @@ class PowerAxis(Axis):
     fault_va: Floats
     breaking_a: Floats
     step_frac: Floats
+    impedance_frac: Floats
+    x_over_r: Floats
+    r_ohm_m: Floats
+    x_ohm_m: Floats
+    length_m: Floats
+    r_per_w: Floats
+    x_per_w: Floats
+    spread: Bools
+    regulates: Bools
+    direct: Bools
+    tap_frac: Floats
+    voltage_low_frac: Floats
 
 
 @dataclass(frozen=True)

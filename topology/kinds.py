@@ -110,6 +110,15 @@ class PowerElement:
     loss_fixed_w: float | None = col("no-load loss", unit="w", default=None)
     loss_frac: float | None = col("loss in proportion to output", unit="frac", default=None)
     loss_quad_per_w: float | None = col("square-law loss", unit="per_w", default=None)
+    impedance_frac: float | None = col("series impedance over its rating, a transformer's or reactor's", unit="frac", default=None)
+    x_over_r: float | None = col(
+        "its reactance over resistance; from the square-law loss where empty", type="number", default=None, low=0.0
+    )
+    r_ohm_m: float | None = col("resistance of one phase (direct current: of both conductors) a metre", unit="ohm_m", default=None)
+    x_ohm_m: float | None = col("reactance of one phase a metre", unit="ohm_m", default=None)
+    length_m: float | None = col("length", unit="m", default=None)
+    tap_frac: float | None = col("output voltage at no load over nominal", unit="frac", default=None, positive=True)
+    voltage_low_frac: float | None = col("lowest voltage over nominal that what it feeds bears", unit="frac", default=None)
     breaking_a: float | None = col("largest fault current that it interrupts", unit="a", default=None, positive=True)
     fault_va: float | None = col("three-phase fault level at its output, a utility's", unit="va", default=None, positive=True)
     ambient_c: float | None = col("air it stands in, where that is not the site's design dry bulb", unit="c", default=None)

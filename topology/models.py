@@ -173,6 +173,18 @@ class PowerModel(Model):
     trip: tuple[TripStage, ...] = field(default=())
     breaking_a: float | None = col("largest fault current that it interrupts", unit="a", default=None)
     fault_va: float | None = col("three-phase fault level at its output, a utility's", unit="va", default=None)
+    impedance_frac: float | None = col("series impedance over its rating, a transformer's or reactor's", unit="frac", default=None)
+    x_over_r: float | None = col(
+        "its reactance over resistance; from the square-law loss where empty", type="number", default=None, low=0.0
+    )
+    r_ohm_m: float | None = col("resistance of one phase (direct current: of both conductors) a metre", unit="ohm_m", default=None)
+    x_ohm_m: float | None = col("reactance of one phase a metre", unit="ohm_m", default=None)
+    length_m: float | None = col("length", unit="m", default=None)
+    direct: bool = col("whether its output is direct current", type="flag", default=False)
+    loads_spread: bool = col("whether what it feeds hangs along its whole length and not at its end", type="flag", default=False)
+    regulates: bool = col("whether a UPS holds its output voltage; false in eco mode", type="flag", default=True)
+    tap_frac: float | None = col("output voltage at no load over nominal", unit="frac", default=None, positive=True)
+    voltage_low_frac: float | None = col("lowest voltage over nominal that what it feeds bears", unit="frac", default=None)
     step_frac: float | None = col("largest load step it takes, over its rating, a generator's", unit="frac", default=None)
     altitude_from_m: float = col("height from which its rating falls", unit="m", default=0.0)
     altitude_per_m: float = col("fall of its rating for each metre above that [1/m]", type="number", default=0.0, low=0.0)

@@ -86,6 +86,8 @@ _ALL = (
     _quantity("thermal_resistance", ("k_w", "K/W", 1.0), ("k_kw", "K/kW", 1e-3)),
     _quantity("current", ("a", "A", 1.0), ("ka", "kA", 1e3), ("ma", "mA", 1e-3)),
     _quantity("voltage", ("v", "V", 1.0), ("kv", "kV", 1e3), ("mv", "mV", 1e-3)),
+    _quantity("resistance", ("ohm", "ohm", 1.0), ("mohm", "mohm", 1e-3)),
+    _quantity("resistance_per_length", ("ohm_m", "ohm/m", 1.0), ("mohm_m", "mohm/m", 1e-3), ("ohm_km", "ohm/km", 1e-3)),
     _quantity("frequency", ("hz", "Hz", 1.0), ("mhz", "MHz", 1e6), ("ghz", "GHz", 1e9), ("rpm", "1/min", 1 / 60)),
     _quantity("duration", ("s", "s", 1.0), ("ms", "ms", 1e-3), ("ns", "ns", 1e-9), ("min", "min", 60.0), ("h", "h", 3600.0)),
     _quantity("velocity", ("m_s", "m/s", 1.0), ("ft_s", "ft/s", 0.3048)),

@@ -352,7 +352,7 @@ def test_every_column_of_every_kind_can_be_written_in_an_overlay(tmp_path: Path)
         for column in columns(model):
             value = getattr(model, column.name)
             if value is not None:
-                lines.append(f"{column.name} = " + (f'"{value}"' if column.type == "text" else str(value)))
+                lines.append(f"{column.name} = " + (f'"{value}"' if column.type == "text" else str(value).lower()))
         write(tmp_path, f"{stem}.toml", "\n".join(lines))
     again = load_catalog(tmp_path)
     for kind in MODEL_FILES:

@@ -1,7 +1,8 @@
-"""The power chain: who is alive, who feeds whom, and what each element carries.
+"""The power chain: who is alive, who feeds whom, what each element carries, and at what voltage.
 
 Active power runs from the leaves to the sources with loss ``a + b P + c P^2`` an element (topology.models.PowerModel);
-reactive power is carried along and replaced at a UPS, which presents its own input power factor. An element with several
+reactive power is carried along and replaced at a UPS, which presents its own input power factor. Voltages and the loss in
+impedances: :mod:`twin.solvers.chain`. An element with several
 alive normal parents (parallel UPSs on a board) draws equally from them; without any it draws from its first alive transfer
 parent. A rack with both cords alive splits by its share, with one it hangs on that one alone. Mechanical gear runs on feed A
 while that is alive, else on B.
@@ -17,6 +18,7 @@ import numpy as np
 
 from topology.axes import Axis, Bools, Floats, Ints
 from topology.plant import Plant
+from twin.solvers.chain import SPREAD_DROP, SPREAD_LOSS, Elements, chain_sweep, feeding
 from twin.solvers.jit import kernel
 from twin.state import Loads, PowerState
 
@@ -103,7 +105,7 @@ def _alive(order: Ints, parents: Ints, transfer: Ints, source: Bools, lost: Bool
 
 
 def solve_power(plant: Plant, chain: Supply, index: Ints, loads: Loads, gear_w: Floats) -> PowerState:
-    """Backward sweep of every scenario.
+    """Sweeps of every scenario, backward for powers and forward for voltages.
 
     Args:
         plant: the plant.
@@ -119,56 +121,29 @@ def solve_power(plant: Plant, chain: Supply, index: Ints, loads: Loads, gear_w: 
     share = chain.rack_share[index]
     cord = loads.rack_w[:, :, None] * share
     tan = np.tan(np.arccos(np.clip(racks.power_factor, 0.0, 1.0)))
-    both = np.concatenate([power.parents, power.transfer], axis=1)
-    ups_tan = np.where(power.input_power_factor > 0.0, np.tan(np.arccos(np.clip(power.input_power_factor, 1e-3, 1.0))), -1.0)
-    out_p, out_q, loss, source = _sweep(
-        power.order, both, power.source, ups_tan, power.loss_fixed_w, power.loss_frac, power.loss_quad_per_w, chain.alive, chain.weight,
-        index, racks.feed, tan, cord, plant.gear.feed, chain.gear_share, gear_w, math.tan(math.acos(GEAR_POWER_FACTOR)),
-    )  # fmt: skip
+    own_p, own_q = feeding(
+        power.direct, index, racks.feed, tan, cord, plant.gear.feed, chain.gear_share, gear_w, math.tan(math.acos(GEAR_POWER_FACTOR))
+    )
+    found = chain_sweep(_elements(plant), chain.alive, chain.weight, index, own_p, own_q)
+    out_p, out_q, loss, source, volts, before, collapsed = found
     va = np.hypot(out_p, out_q)
-    volts = power.voltage_v * math.sqrt(3.0)
-    current = np.divide(va, volts, out=np.zeros_like(va), where=volts > 0.0)
+    nominal = power.voltage_v * math.sqrt(3.0)
+    amps = np.where(power.direct, power.voltage_v, nominal) * np.where(volts > 0.0, volts, 1.0)
+    current = np.divide(va, amps, out=np.zeros_like(va), where=amps > 0.0)
     powered = share.sum(axis=2) > 0.0
     gear_alive = chain.gear_share[index].sum(axis=2) > 0.0
-    return PowerState(out_p, va, current, loss, chain.alive[index], cord, powered, gear_alive, source)
+    return PowerState(
+        out_p, va, current, loss, chain.alive[index], cord, powered, gear_alive, source, out_q, volts, before - volts, collapsed
+    )
 
 
-@kernel
-def _sweep(
-    order: Ints, parents: Ints, source: Bools, ups_tan: Floats, fixed: Floats, frac: Floats, quad: Floats, alive: Bools,
-    weight: Floats, index: Ints, rack_feed: Ints, tan: Floats, cord: Floats, gear_feed: Ints, gear_share: Floats, gear_w: Floats,
-    gear_tan: float,
-) -> tuple[Floats, Floats, Floats, Floats]:  # fmt: skip
-    scenarios, n = index.size, order.size
-    p, q, loss = np.zeros((scenarios, n)), np.zeros((scenarios, n)), np.zeros((scenarios, n))
-    total = np.zeros(scenarios)
-    for s in range(scenarios):
-        z = index[s]
-        for r in range(rack_feed.shape[0]):
-            for c in range(2):
-                if rack_feed[r, c] >= 0:
-                    p[s, rack_feed[r, c]] += cord[s, r, c]
-                    q[s, rack_feed[r, c]] += cord[s, r, c] * tan[r]
-        for g in range(gear_feed.shape[0]):
-            for c in range(2):
-                if gear_share[z, g, c] > 0.0:
-                    p[s, gear_feed[g, c]] += gear_w[s, g] * gear_share[z, g, c]
-                    q[s, gear_feed[g, c]] += gear_w[s, g] * gear_share[z, g, c] * gear_tan
-        for k in range(n - 1, -1, -1):
-            e = order[k]
-            if not alive[z, e]:
-                continue
-            out = p[s, e]
-            loss[s, e] = fixed[e] + frac[e] * out + quad[e] * out * out
-            taken = out + loss[s, e]
-            reactive = q[s, e] if ups_tan[e] < 0.0 else taken * ups_tan[e]
-            fed = 0.0
-            for j in range(parents.shape[1]):
-                w = weight[z, e, j]
-                if w > 0.0:
-                    p[s, parents[e, j]] += taken * w
-                    q[s, parents[e, j]] += reactive * w
-                    fed += w
-            if fed == 0.0:
-                total[s] += taken
-    return p, q, loss, total
+def _elements(plant: Plant) -> Elements:
+    """The power axis as the sweep takes it."""
+    p = plant.power
+    ups_tan = np.where(p.input_power_factor > 0.0, np.tan(np.arccos(np.clip(p.input_power_factor, 1e-3, 1.0))), -1.0)
+    series = (p.r_per_w > 0.0) | (p.x_per_w > 0.0)
+    return Elements(
+        p.order, np.concatenate([p.parents, p.transfer], axis=1), ups_tan, p.loss_fixed_w, p.loss_frac,
+        np.where(p.r_per_w > 0.0, 0.0, p.loss_quad_per_w), p.r_per_w, p.x_per_w, np.where(p.spread, SPREAD_LOSS, 1.0),
+        np.where(p.spread, SPREAD_DROP, 1.0), p.regulates, p.tap_frac, bool(series.any() or (p.tap_frac != 1.0).any()),
+    )  # fmt: skip
