@@ -39,7 +39,7 @@ DIMENSIONLESS = {
     "tolerance", "tue", "utilisation", "weight",
 }  # fmt: skip
 """Names that say by themselves that they have no unit."""
-BESIDE_ITS_UNIT = {"high", "low", "offset", "value", "x", "y", "z"}
+BESIDE_ITS_UNIT = {"high", "low", "offset", "rmse", "scale", "value", "x", "y", "z"}
 """Names of numbers whose unit stands in a field beside them, or in the law that they are arguments of."""
 
 

@@ -59,10 +59,10 @@ def efficiency(values: dict[str, float], fed_w: float) -> float:
     return float(output_w(values, np.asarray(fed_w)) / fed_w)
 
 
-def titanium_floor(load_share: float) -> float:
+def titanium_floor(share: float) -> float:
     """Least efficiency of a Titanium supply, straight between its points."""
-    share, least = zip(*TITANIUM, strict=True)
-    return float(np.interp(load_share, share, least))
+    shares, least = zip(*TITANIUM, strict=True)
+    return float(np.interp(share, shares, least))
 
 
 @dataclass(frozen=True)
