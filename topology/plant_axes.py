@@ -74,8 +74,8 @@ def rack_axis(site: Site, hall: Callable[[str], int], feed: Callable[[str], int]
         manifold=hung, resistance=resistance,
         flow_kg_s=each([s.flow_kg_s for s in skus]),
         plate_share_frac=flow_share[sku], path_share_frac=path_share[sku], series_frac=series[sku],
-        r_base_k_w=each([p.r_base_k_w for p in plates]), r_flow=each([p.r_flow for p in plates]),
-        r_exponent=each([p.r_exponent for p in plates]),
+        r_base_k_w=each([p.r_base_k_w for p in plates]), r_flow=each([p.factor for p in plates]),
+        r_exponent=each([p.exponent for p in plates]),
         r_air_k_w=each([_or(c.r_air_k_w, 0.0) if s.cooling == "air" else 0.0 for c, s in paired]),
         r_memory_k_w=each([_or(c.r_memory_k_w, 0.0) for c in chips]),
         leakage_frac_k=each([c.leakage_frac_k for c in chips]), leakage_ref_c=each([c.leakage_ref_c for c in chips]),
@@ -90,11 +90,11 @@ def rack_axis(site: Site, hall: Callable[[str], int], feed: Callable[[str], int]
 
 def _accelerator_plate(sku: Sku) -> tuple[float, float, float]:
     """Shares of the rack's flow through one accelerator plate and through its path, and the series heat ahead of the last plate."""
-    plates = [(p, path) for p, path in zip(sku.parts, paths_of(sku), strict=True) if p.chip == sku.chip and path.flow_share > 0.0]
+    plates = [(p, path) for p, path in zip(sku.parts, paths_of(sku), strict=True) if p.chip == sku.chip and path.plate_frac > 0.0]
     if not plates:
         return 0.0, 0.0, 0.0
-    part, path = min(plates, key=lambda pair: pair[1].flow_share)
-    return path.flow_share, path.path_share, (path.series - 1) * path.abreast * part.liquid_frac
+    part, path = min(plates, key=lambda pair: pair[1].plate_frac)
+    return path.plate_frac, path.path_frac, (path.series - 1) * path.abreast * part.liquid_frac
 
 
 def loop_axis(site: Site) -> LoopAxis:

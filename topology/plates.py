@@ -19,19 +19,19 @@ LEAST_POINTS = 4
 
 @dataclass(frozen=True)
 class PlateLaw:
-    """``R(q) = base + flow * q^-exponent``, junction (or case) to coolant inlet.
+    """``R(q) = base + factor * q^-exponent``, junction (or case) to coolant inlet.
 
     Attributes:
         r_base_k_w: resistance at very high flow [K/W].
-        r_flow: flow-dependent part [K/W (kg/s)^n].
-        r_exponent: n.
+        factor: flow-dependent part [K/W (kg/s)^n].
+        exponent: n.
         residual_frac: largest relative distance to a point of the table, 0 where no table stands behind it.
         points: points that it was fitted to.
     """
 
     r_base_k_w: float
-    r_flow: float
-    r_exponent: float
+    factor: float
+    exponent: float
     residual_frac: float = 0.0
     points: int = 0
 
@@ -41,7 +41,7 @@ class PlateLaw:
         >>> PlateLaw(0.02, 1e-4, 1.0).at_k_w(0.02)
         0.025
         """
-        return float(self.r_base_k_w + self.r_flow * flow_kg_s**-self.r_exponent)
+        return float(self.r_base_k_w + self.factor * flow_kg_s**-self.exponent)
 
 
 def fit_plate(flow_kg_s: Sequence[float] | Floats, r_k_w: Sequence[float] | Floats) -> PlateLaw:
@@ -60,7 +60,7 @@ def fit_plate(flow_kg_s: Sequence[float] | Floats, r_k_w: Sequence[float] | Floa
         SiteError: lists of different length, fewer than four points, or values that are not positive.
 
     >>> law = fit_plate([0.01, 0.02, 0.03, 0.05], [0.03, 0.025, 0.0233333, 0.022])
-    >>> round(law.r_base_k_w, 4), round(law.r_exponent, 3)
+    >>> round(law.r_base_k_w, 4), round(law.exponent, 3)
     (0.02, 1.0)
     """
     q, r = np.asarray(flow_kg_s, dtype=np.float64), np.asarray(r_k_w, dtype=np.float64)
@@ -107,18 +107,18 @@ class Path:
     """How one part's plates sit in the coolant: the share of the rack's flow, and which heat is ahead of the last of them.
 
     Attributes:
-        flow_share: share of the rack's coolant flow through one plate.
-        path_share: share of the rack's coolant flow through one path.
+        plate_frac: share of the rack's coolant flow through one plate.
+        path_frac: share of the rack's coolant flow through one path.
         paths: paths in parallel.
         abreast: plates of this part in parallel on one path.
         ahead: parts whose plates come before its own on the path (indices into the SKU's parts).
         series: plates of this part one after the other on a path.
     """
 
-    flow_share: float
-    path_share: float
-    paths: float
-    abreast: float
+    plate_frac: float
+    path_frac: float
+    paths: int
+    abreast: int
     ahead: tuple[int, ...]
     series: int
 
@@ -133,21 +133,36 @@ def paths_of(sku: Sku) -> tuple[Path, ...]:
 
     Returns:
         One path for each of its parts; parts without liquid heat have no flow.
+
+    Raises:
+        SiteError: plates that cannot be shared out evenly over the paths; names the part.
     """
     heat = [p.count * p.max_w * p.liquid_frac for p in sku.parts]
-    total = sum(heat)
     shared = [k for k, p in enumerate(sku.parts) if p.plate_order > 0 and heat[k] > 0.0]
-    together = sum(heat[k] for k in shared)
-    fewest = min((sku.parts[k].count / sku.parts[k].plates_in_series for k in shared), default=1.0)
+    fewest = min((_even(sku, k, 1) for k in shared), default=1)
+    total, together = sum(heat), sum(heat[k] for k in shared)
 
     def path(k: int, part: Part) -> Path:
-        own = heat[k]
-        if total <= 0.0 or own <= 0.0:
-            return Path(0.0, 0.0, float(part.count), 1.0, (), 1)
-        paths = fewest if k in shared else part.count / part.plates_in_series
-        share = (together if k in shared else own) / total / paths
-        abreast = part.count / part.plates_in_series / paths
-        ahead = tuple(j for j in shared if k in shared and sku.parts[j].plate_order < part.plate_order)
+        if heat[k] <= 0.0:
+            return Path(0.0, 0.0, part.count, 1, (), 1)
+        joint = k in shared
+        paths = fewest if joint else _even(sku, k, 1)
+        abreast = _even(sku, k, paths)
+        share = (together if joint else heat[k]) / total / paths
+        ahead = tuple(j for j in shared if joint and sku.parts[j].plate_order < part.plate_order)
         return Path(share / abreast, share, paths, abreast, ahead, part.plates_in_series)
 
     return tuple(path(k, p) for k, p in enumerate(sku.parts))
+
+
+def _even(sku: Sku, k: int, paths: int) -> int:
+    """Plates of a part abreast on each of some paths."""
+    part = sku.parts[k]
+    each, rest = divmod(part.count, part.plates_in_series * paths)
+    if rest:
+        where = f" over {paths} paths" if paths > 1 else ""
+        raise SiteError(
+            f"{sku.name}: {part.count} plates of {part.name!r}, {part.plates_in_series} in series, cannot be shared out evenly{where}; "
+            "mend plates_in_series or plate_order"
+        )
+    return each

@@ -179,7 +179,7 @@ def test_cold_plates_come_from_the_ocp_table(chip: Chip) -> None:
     plate = fit / np.sqrt(1000.0 / chip.max_w) - 0.005  # scale with power and case to junction, as the entry's note says
     np.testing.assert_allclose(plate, table, rtol=0.02)
     law = fit_plate(flow_lpm / 60e3 * 1012.0, table)
-    assert (law.r_base_k_w, law.r_flow, law.r_exponent) == pytest.approx((0.017624, 3.9768e-5, 1.2553), rel=1e-4)
+    assert (law.r_base_k_w, law.factor, law.exponent) == pytest.approx((0.017624, 3.9768e-5, 1.2553), rel=1e-4)
     assert law.residual_frac == pytest.approx(0.0106, abs=1e-4)
 
 

@@ -51,12 +51,12 @@ def test_vera_rubin_flow_table(agreement: Agreements) -> None:
     """Along the vendor's table of flow by supply temperature our accelerator stays at one temperature."""
     sku, chip = catalog().entries["sku"]["vera-rubin-nvl72"], catalog().entries["chip"]["vera-rubin"]
     assert isinstance(sku, Sku) and isinstance(chip, Chip)
-    q = RUBIN_LPM * 1.010 / 60.0 * paths_of(sku)[0].flow_share
+    q = RUBIN_LPM * 1.010 / 60.0 * paths_of(sku)[0].plate_frac
     temps = RUBIN_C + chip.max_w * np.array([plate_of(chip).at_k_w(x) for x in q])
     apart = float(np.ptp(temps))
     agreement("heat", "accelerator along the flow table, 25 to 45 degC", "NVIDIA VR NVL72 thermal model v07", apart, 1.0, "K")
     ocp = fit_plate(OCP_LPM / 60e3 * 1012.0, OCP_K_W)
-    assert plate_of(chip).r_exponent == pytest.approx(ocp.r_exponent, rel=0.06), "two vendors' tables fall with flow alike"
+    assert plate_of(chip).exponent == pytest.approx(ocp.exponent, rel=0.06), "two vendors' tables fall with flow alike"
 
 
 @pytest.mark.agreement
@@ -90,8 +90,16 @@ def test_paths_share_out_the_whole_flow_of_parts_with_plates(sku: str) -> None:
     seen: dict[tuple[int, ...], float] = {}
     for part, path in zip(entry.parts, paths, strict=True):
         key = (-1,) if part.plate_order else (id(part),)
-        seen[key] = path.path_share * path.paths if path.flow_share else seen.get(key, 0.0)
+        seen[key] = path.path_frac * path.paths if path.plate_frac else seen.get(key, 0.0)
     assert sum(seen.values()) == pytest.approx(1.0)
+
+
+def test_plates_that_cannot_be_shared_out_evenly_are_refused() -> None:
+    entry = catalog().entries["sku"]["gb200-nvl72"]
+    assert isinstance(entry, Sku)
+    gpu, *rest = entry.parts
+    with pytest.raises(SiteError, match="72 plates of 'accelerators', 5 in series"):
+        paths_of(replace(entry, parts=(replace(gpu, plates_in_series=5), *rest)))
 
 
 def series(order: tuple[int, int], in_series: int) -> Site:

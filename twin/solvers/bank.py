@@ -72,16 +72,16 @@ def reach_w_k(x: Exchangers, i: int, hot_kg_s: float, cold_kg_s: float) -> float
 
 
 @kernel
-def valve_share(x: Exchangers, i: int, hot_kg_s: float, full_kg_s: float, want_w_k: float, reach_w_k: float, guess: float) -> float:
+def valve_share(x: Exchangers, i: int, hot_kg_s: float, full_kg_s: float, want_w_k: float, most_w_k: float, share: float) -> float:
     """Share of full cold flow that gives ``want_w_k``: regula falsi (Illinois) on the logarithm of the share, near a guess first."""
     if want_w_k <= 0.0:
         return 0.0
-    if want_w_k >= reach_w_k:
+    if want_w_k >= most_w_k:
         return 1.0
     hot_w_k, cold_w_k = hot_kg_s * x.hot_cp_j_kg_k[i], full_kg_s * x.cold_cp_j_kg_k[i]
     hot, cold = _films_k_w(x, i, hot_kg_s, full_kg_s)
-    a, fa, b, fb = math.log(1e-6), -want_w_k, 0.0, reach_w_k - want_w_k
-    c = math.log(min(max(guess if guess > 0.0 else (want_w_k / reach_w_k) ** 1.6, 1e-5), 0.999))
+    a, fa, b, fb = math.log(1e-6), -want_w_k, 0.0, most_w_k - want_w_k
+    c = math.log(min(max(share if share > 0.0 else (want_w_k / most_w_k) ** 1.6, 1e-5), 0.999))
     side = 0
     for n in range(100):
         ua = 1.0 / (hot + cold * math.exp(-x.cold_exponent[i] * c))
@@ -98,7 +98,7 @@ def valve_share(x: Exchangers, i: int, hot_kg_s: float, full_kg_s: float, want_w
             if side == -1:
                 fb *= 0.5
             side = -1
-        step = (NEAR if guess > 0.0 else 0.1) if n == 0 else 0.0
+        step = (NEAR if share > 0.0 else 0.1) if n == 0 else 0.0
         c = min(max(c - step if fc > 0.0 else c + step, a), b) if step > 0.0 and b - a > 4.0 * step else (fa * b - fb * a) / (fa - fb)
     return math.exp(c)
 

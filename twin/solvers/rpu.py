@@ -58,28 +58,28 @@ def step_duty(table: Floats, temp_c: float) -> float:
 
 
 @kernel
-def fan_step(coolant_c: float, air_c: float, set_c: float, integral: float, error_k: float) -> tuple[float, float, float]:
+def fan_step(coolant_c: float, air_c: float, set_c: float, integral_pct: float, error_k: float) -> tuple[float, float, float]:
     """One second of the fan controller.
 
     Args:
         coolant_c: coolant outlet.
         air_c: air at the exchanger's inlet.
         set_c: outlet that is held, :data:`FAN_SET_C`.
-        integral: integral part of the step before, 0 at the start [%].
+        integral_pct: integral part of the step before, 0 at the start [%].
         error_k: error of the step before, 0 at the start.
 
     Returns:
         Fan duty [%], and integral and error for the next step.
     """
     error = set_c - coolant_c
-    integral = min(max(integral + FAN_KI * error, FAN_INTEGRAL[0]), FAN_INTEGRAL[1])
-    pid = math.floor(max(FAN_KP * error + integral + FAN_KD * (error - error_k), 0.0))
+    integral_pct = min(max(integral_pct + FAN_KI * error, FAN_INTEGRAL[0]), FAN_INTEGRAL[1])
+    pid = math.floor(max(FAN_KP * error + integral_pct + FAN_KD * (error - error_k), 0.0))
     duty = step_duty(AIR_STEPS, air_c) + step_duty(COOLANT_STEPS, coolant_c) + min(pid, 255.0)
-    return min(max(duty, FAN_DUTY[0]), FAN_DUTY[1]), integral, error
+    return min(max(duty, FAN_DUTY[0]), FAN_DUTY[1]), integral_pct, error
 
 
 @kernel
-def pump_step(flow_lpm: float, set_lpm: float, integral: float, error_lpm: float) -> tuple[float, float, float]:
+def pump_step(flow_lpm: float, set_lpm: float, integral_pct: float, error_lpm: float) -> tuple[float, float, float]:
     """Five seconds of the pump controller when it follows a flow; the firmware adds 1 L/min to what the operator sets.
 
     The firmware's dead band of 1 L/min does not reach its PID, so there is none here.
@@ -87,16 +87,16 @@ def pump_step(flow_lpm: float, set_lpm: float, integral: float, error_lpm: float
     Args:
         flow_lpm: measured coolant flow.
         set_lpm: flow that is held, the operator's plus 1 L/min.
-        integral: integral part of the step before, 0 at the start [%].
+        integral_pct: integral part of the step before, 0 at the start [%].
         error_lpm: error of the step before, 0 at the start.
 
     Returns:
         Pump duty [%], and integral and error for the next step.
     """
     error = set_lpm - math.floor(flow_lpm)
-    integral = min(max(integral + PUMP_KI * error, PUMP_INTEGRAL[0]), PUMP_INTEGRAL[1])
-    pid = math.floor(max(PUMP_KP * error + integral + PUMP_KD * (error - error_lpm), 0.0))
-    return min(max(PUMP_BASE + min(pid, 255.0), PUMP_DUTY[0]), PUMP_DUTY[1]), integral, error
+    integral_pct = min(max(integral_pct + PUMP_KI * error, PUMP_INTEGRAL[0]), PUMP_INTEGRAL[1])
+    pid = math.floor(max(PUMP_KP * error + integral_pct + PUMP_KD * (error - error_lpm), 0.0))
+    return min(max(PUMP_BASE + min(pid, 255.0), PUMP_DUTY[0]), PUMP_DUTY[1]), integral_pct, error
 
 
 @kernel
