@@ -109,6 +109,7 @@ def solved(result: Solved, utilisation: Utilisation | None = None) -> dict[str, 
         "utilisation": utilisation if result.basis == "measured" or utilisation is not None else 1.0,
         "at": result.at,
         "wet_bulb_c": result.state.ambient.wet_bulb_c[0],
+        "dry_bulb_c": result.state.ambient.dry_bulb_c[0],
         "outage": [i for s in result.state.outages.sets for i in s],
         "site_power_w": led.site_w[0],
         "it_power_w": led.it_w[0],
@@ -128,6 +129,7 @@ def solved(result: Solved, utilisation: Utilisation | None = None) -> dict[str, 
         "tightest": [_limit_row(result, int(k)) for k in order[:TIGHTEST]],
         "loops": _loops(result),
         "halls": _halls(result),
+        "outside": outside(result),
         "findings": findings(result.findings),
     }
     return dict(plain(answer))
@@ -142,6 +144,42 @@ def _loops(result: Solved) -> list[dict[str, Any]]:
             "dp_pa": flow.loop_dp_pa[0, k],
         }
         for k, name in enumerate(loops.ids)
+    ]  # fmt: skip
+
+
+def outside(result: Solved) -> list[dict[str, Any]]:
+    """Towers, dry coolers and chillers of a moment: heat, fan, water, and which model or curve bounds held.
+
+    Args:
+        result: the moment.
+
+    Returns:
+        One row an element; ``model`` of a tower is ``York``, or ``Merkel`` where York is outside its bounds; ``in_bounds`` of a
+        chiller is false where its curves are held at the edge of their record.
+    """
+    plant, heat, row = result.plant, result.state.heat, 0
+    found: list[dict[str, Any]] = [
+        {
+            "element": name, "kind": "tower", "heat_w": heat.tower_w[row, k], "fan_frac": heat.tower_fan_frac[row, k],
+            "runs": heat.tower_on[row, k], "model": "York" if heat.tower_in_bounds[row, k] else "Merkel",
+            "water_l_h": heat.tower_water_kg_s[row, k] * 3600.0,
+        }
+        for k, name in enumerate(plant.towers.ids)
+    ]  # fmt: skip
+    found += [
+        {
+            "element": name, "kind": "dry_cooler", "heat_w": heat.dry_w[row, k], "fan_frac": heat.dry_fan_frac[row, k],
+            "water_l_h": heat.dry_water_kg_s[row, k] * 3600.0,
+        }
+        for k, name in enumerate(plant.dry_coolers.ids)
+    ]  # fmt: skip
+    powers = heat.gear_w[row, plant.chillers.gear]
+    return found + [
+        {
+            "element": name, "kind": "chiller", "heat_w": heat.chiller_w[row, k], "power_w": powers[k],
+            "in_bounds": heat.chiller_in_bounds[row, k],
+        }
+        for k, name in enumerate(plant.chillers.ids)
     ]  # fmt: skip
 
 

@@ -17,6 +17,12 @@ _Wet = Annotated[
     float | None,
     typer.Option("--wet-bulb-c", metavar="T", help="Outdoor wet bulb, degC; measured, else the design value.", show_default=False),
 ]
+_Dry = Annotated[
+    float | None,
+    typer.Option(
+        "--dry-bulb-c", metavar="T", help="Outdoor dry bulb, degC; as far above the wet bulb as at the design point.", show_default=False
+    ),
+]
 _Outage = Annotated[
     list[str] | None,
     typer.Option("--outage", metavar="ID", help="Element, place or common cause that is lost; may be repeated.", show_default=False),
@@ -25,7 +31,7 @@ _Outage = Annotated[
 
 def solve(
     site: SiteArgument, utilisation: UtilisationText = None, store: Store = None, at: AtText = None, wet_bulb_c: _Wet = None,
-    outage: _Outage = None, as_json: Json = False,
+    dry_bulb_c: _Dry = None, outage: _Outage = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Solve one moment: power, flow, heat and every limit of the site.
 
@@ -38,7 +44,7 @@ def solve(
     """
     session = open_session(site, store)
     load, time = moment_of(session, utilisation, at)
-    result = session.solve(load, time, wet_bulb_c, elements_of(session, outage))
+    result = session.solve(load, time, wet_bulb_c, elements_of(session, outage), dry_bulb_c)
     from dashboards import answers
 
     answer = answers.solved(result, load)
@@ -71,6 +77,7 @@ def _show(out: Console, answer: dict[str, Any], result: Solved) -> None:
     if loops:
         out.print(table("", ("loop", "kind", "supply", "return", "flow"), loops, ("supply", "return", "flow")))
         out.print()
+    _outside(out, answer["outside"])
     worst = answer["limits_violated"][:10] or answer["tightest"][:5]
     count = len(answer["limits_violated"])
     out.print(
@@ -79,6 +86,27 @@ def _show(out: Console, answer: dict[str, Any], result: Solved) -> None:
     out.print(table("", ("element", "limit", "value", "allowed", "margin"), [
         (r["element"], r["limit"], text(_inf(r["value"]), r["unit"]), text(r["bound"], r["unit"]), percent(r["margin_frac"])) for r in worst
     ], ("value", "allowed", "margin")))  # fmt: skip
+
+
+def _outside(out: Console, rows: list[dict[str, Any]]) -> None:
+    """What rejects the heat: one line a kind, and what is outside the bounds of its model."""
+    from dashboards.readable import percent, text
+
+    for kind, name in (("tower", "towers"), ("dry_cooler", "dry coolers"), ("chiller", "chillers")):
+        own = [r for r in rows if r["kind"] == kind and r["heat_w"] > 0.0]
+        if not own:
+            continue
+        line = f"  {name:<18}{text(sum(r['heat_w'] for r in own), 'w'):>12}  {len(own)} run"
+        if kind != "chiller":
+            line += f", fans {percent(max(r['fan_frac'] for r in own))}, water {sum(r['water_l_h'] for r in own):,.0f} L/h"
+            merkel = [r["element"] for r in own if r.get("model") == "Merkel"]
+            line += f"; Merkel, outside York's bounds: {', '.join(merkel)}" if merkel else ""
+        else:
+            edge = [r["element"] for r in own if not r["in_bounds"]]
+            line += f" at {text(sum(r['power_w'] for r in own), 'w')}"
+            line += f"; curves held at the edge of their record: {', '.join(edge)}" if edge else ""
+        out.print(line, soft_wrap=True)
+    out.print()
 
 
 _LOOP = (("supply_c", "c"), ("return_c", "c"), ("flow_kg_s", "kg_s"))

@@ -72,6 +72,7 @@ def year(
 
 def _write(session: Session, solved: Year, answer: dict[str, Any], bill: Tariff, out: Path) -> list[Path]:
     from dashboards import exports
+    from dashboards.exports.tables import write_whole
     from dashboards.exports.year import year_tables
     from dashboards.figures.year import year_figure
 
@@ -83,7 +84,7 @@ def _write(session: Session, solved: Year, answer: dict[str, Any], bill: Tariff,
     files += exports.write(out / "hours.parquet", (by_name["hours"],), origin)
     files += exports.write(out / "months.csv", (by_name["months"],), origin)
     page = out / "year.html"
-    exports.write_whole(page, year_figure(solved).to_html(include_plotlyjs=True, full_html=True).encode())
+    write_whole(page, year_figure(solved).to_html(include_plotlyjs=True, full_html=True).encode())
     return [*files, page]
 
 

@@ -153,4 +153,6 @@ def told(solved: Solved) -> str:
     lost = " ".join(i for s in solved.state.outages.sets for i in s)
     when = f" at {solved.at:%Y-%m-%d %H:%M} UTC" if solved.at else ", latest" if solved.basis == "measured" else ""
     load = "measured load" if solved.basis == "measured" else "load by utilisation"
-    return f"{load}{when}, {wet}" + (f", lost: {lost}" if lost else "")
+    merkel = int((~solved.state.heat.tower_in_bounds[0]).sum())
+    beyond = f", {merkel} of {solved.plant.towers.n} towers outside York's bounds: Merkel" if merkel else ""
+    return f"{load}{when}, {wet}" + (f", lost: {lost}" if lost else "") + beyond

@@ -83,12 +83,12 @@ def merits(session: Session, solved: Solved) -> list[Any]:
     worst = int(solved.margin_frac.argmin()) if solved.margin_frac.size else -1
     hot = solved.hottest
     free, places = len(session.site.free_positions), len(session.site.positions)
-    three = f"{site / rack_in:.3f} at the racks' inputs (category 3)" if rack_in > 0 else ""
+    parts_note = f"IT at the racks' inputs; {ledger.pue[0]:.3f} with IT at its parts"
     margin = solved.margin_frac[worst] if worst >= 0 else np.inf
     return [
         parts.merit("IT load", f"{it / 1e3:,.0f}", "kW", f"at the parts; {rack_in / 1e3:,.0f} kW at the racks' inputs"),
         parts.merit("Site power", f"{site / 1e3:,.0f}", "kW", f"{int((solved.state.loads.rack_w[0] > 0).sum())} of {racks.n} racks draw"),
-        parts.merit("PUE", f"{ledger.pue[0]:.3f}" if it > 0 else parts.NOTHING, "", f"IT metered at its parts; {three}"),
+        parts.merit("PUE, category 3", f"{site / rack_in:.3f}" if it > 0 else parts.NOTHING, "", parts_note),
         parts.merit("Free positions", f"{free}", f"of {places}", "neither taken nor reserved"),
         parts.merit(
             "Worst margin",

@@ -339,7 +339,7 @@ def evaporate(side: Side, weather: Weather, out: SideOut) -> None:
         out: heat and fan speed are read, water is written.
     """
     for s in range(out.tower_w.shape[0]):
-        wet, pressure = weather.wet_bulb_c[s], weather.pressure_pa[s]
-        humidity = humidity_kg_kg(weather.dry_bulb_c[s], wet, pressure)
+        dry, pressure = weather.dry_bulb_c[s], weather.pressure_pa[s]
+        humidity = humidity_kg_kg(dry, weather.wet_bulb_c[s], pressure)
         for w in range(out.tower_w.shape[1]):
-            out.tower_kg_s[s, w] = evaporation_kg_s(side.towers, w, wet, humidity, pressure, out.tower_w[s, w], out.tower_fan[s, w])
+            out.tower_kg_s[s, w] = evaporation_kg_s(side.towers, w, dry, humidity, pressure, out.tower_w[s, w], out.tower_fan[s, w])

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from topology.axes import Floats
 from twin.solvers.jit import kernel
 from twin.solvers.laws import YORK_APPROACH_K, YORK_LG_MAX, YORK_RANGE_K, YORK_WET_BULB_C, york_approach_k
-from twin.solvers.moistair import saturated_at_c, saturated_j_kg, saturated_kg_kg
+from twin.solvers.moistair import enthalpy_j_kg, saturated_at_c, saturated_j_kg, saturated_kg_kg
 
 LEAST_RANGE_K = 1e-6
 """Range below which the saturation line is taken as its tangent."""
@@ -224,13 +224,16 @@ def run_cell(
 
 
 @kernel
-def evaporation_kg_s(t: Towers, w: int, wet_bulb_c: float, humidity_kg_kg: float, pressure_pa: float, heat_w: float, speed: float) -> float:
-    """Water that a cell evaporates: air leaves saturated at the enthalpy that its heat gives it (EnergyPlus, saturated exit).
+def evaporation_kg_s(t: Towers, w: int, dry_bulb_c: float, humidity_kg_kg: float, pressure_pa: float, heat_w: float, speed: float) -> float:
+    """Water that a cell evaporates (Braun, Klein, Mitchell 1989): humidity follows the enthalpy of the air with the same NTU.
+
+    ``h_eff = h_in + (h_out - h_in) / (1 - e^-N)``, ``w_out = w_eff + (w_in - w_eff) e^-N`` with ``w_eff`` of saturated air at
+    ``h_eff``: the water's surface as one temperature, Lewis factor 1. Leaving air is nearly, but not fully, saturated.
 
     Args:
         t: ratings.
         w: cell.
-        wet_bulb_c: outdoor wet bulb, whose saturated enthalpy stands for that of the entering air (Merkel).
+        dry_bulb_c: outdoor dry bulb.
         humidity_kg_kg: humidity ratio of the entering air.
         pressure_pa: pressure of the air.
         heat_w: heat that it rejects.
@@ -239,6 +242,7 @@ def evaporation_kg_s(t: Towers, w: int, wet_bulb_c: float, humidity_kg_kg: float
     if heat_w <= 0.0 or speed <= 0.0:
         return 0.0
     air = air_flow_kg_s(t, w, speed)
-    out = saturated_j_kg(wet_bulb_c, pressure_pa) + heat_w / air
-    leaving_c = saturated_at_c(out, pressure_pa, wet_bulb_c + 5.0)
-    return max(air * (saturated_kg_kg(leaving_c, pressure_pa) - humidity_kg_kg), 0.0)
+    left = math.exp(-t.merkel[w] * (t.water_kg_s[w] / air) ** (1.0 + t.merkel_exponent[w]))
+    surface = enthalpy_j_kg(dry_bulb_c, humidity_kg_kg) + heat_w / air / (1.0 - left)
+    humid = saturated_kg_kg(saturated_at_c(surface, pressure_pa, dry_bulb_c), pressure_pa)
+    return max(air * (humid - humidity_kg_kg) * (1.0 - left), 0.0)
