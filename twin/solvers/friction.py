@@ -193,4 +193,5 @@ def hazen_williams_k(length_m: float, diameter_m: float, coefficient: float) -> 
         diameter_m: inner diameter.
         coefficient: C of the pipe, such as 130 for new steel.
     """
-    return HAZEN_SI * length_m / (coefficient**HAZEN_EXPONENT * diameter_m**HAZEN_BORE_EXPONENT)
+    k: float = HAZEN_SI * length_m / (coefficient**HAZEN_EXPONENT * diameter_m**HAZEN_BORE_EXPONENT)
+    return k

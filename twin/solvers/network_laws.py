@@ -1,0 +1,161 @@
+"""Laws of one link in the kernels: the terms of a case, and the pressure that a flow costs with its slope.
+
+The drop from start to end is ``c f(Re) Re m + a m + b m |m| + p |m|^n sign(m) - lift``: friction, linear, quadratic and power
+terms, less what a pump and the fall in height give. Each term rises with the flow.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from topology.axes import Bools, Floats
+from twin.solvers.friction import HAZEN_EXPONENT, friction
+from twin.solvers.jit import kernel
+from twin.solvers.network_parts import RANGEABILITY, Columns
+
+KV_PA = 1e5 * 3600.0**2 / 1000.0
+"""``dp = KV_PA m^2 / (Kv^2 rho)`` [Pa]: Kv is the flow in m3/h of water of 1,000 kg/m3 at 1 bar (IEC 60534-1)."""
+
+
+class Terms(NamedTuple):
+    """Coefficients of the links of one case, (L,) each, and between which flows each may be."""
+
+    friction: Floats
+    reynolds: Floats
+    linear: Floats
+    quadratic: Floats
+    power: Floats
+    exponent: Floats
+    lift: Floats
+    low: Floats
+    high: Floats
+    shut: Bools
+
+
+class Inputs(NamedTuple):
+    """Inputs of S cases; an array with one row serves every case.
+
+    Attributes:
+        opening_frac: (S, L) 0 is shut; a valve's shape makes a Kv of it.
+        speed_frac: (S, L) pump speed.
+        pumps: (S, L) pumps that run in parallel.
+        setting: (S, L) what regulators hold.
+        rho_kg_m3: (S, L) density.
+        mu_pa_s: (S, L) viscosity.
+        demand_kg_s: (S, N) flow that leaves at each node.
+        pressure_pa: (S, N) pressure of nodes that hold one.
+    """
+
+    opening_frac: Floats
+    speed_frac: Floats
+    pumps: Floats
+    setting: Floats
+    rho_kg_m3: Floats
+    mu_pa_s: Floats
+    demand_kg_s: Floats
+    pressure_pa: Floats
+
+
+@kernel
+def new_terms(n: int) -> Terms:
+    """Room for the terms of n links."""
+    return Terms(
+        np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n),
+        np.zeros(n, np.bool_),
+    )  # fmt: skip
+
+
+@kernel
+def row(values: Floats, s: int) -> Floats:
+    """Row of case s; an array with one row serves every case."""
+    own: Floats = values[s if values.shape[0] > 1 else 0]
+    return own
+
+
+@kernel
+def kv_open(kv_m3_h: float, shape: int, opening_frac: float) -> float:
+    """Kv of a valve at an opening above 0."""
+    if shape == 1:
+        return kv_m3_h * math.exp(math.log(RANGEABILITY) * (opening_frac - 1.0))
+    return kv_m3_h * opening_frac
+
+
+@kernel
+def terms(s: int, c: Columns, x: Inputs, height_m: Floats, gravity: float, t: Terms) -> None:
+    """Write the terms of case s."""
+    opening, speed, count = row(x.opening_frac, s), row(x.speed_frac, s), row(x.pumps, s)
+    rhos, mus, setting = row(x.rho_kg_m3, s), row(x.mu_pa_s, s), row(x.setting, s)
+    for k in range(c.start.size):
+        rho, bore = rhos[k], c.diameter_m[k]
+        t.shut[k] = opening[k] <= 0.0
+        t.friction[k], t.reynolds[k], t.power[k], t.exponent[k] = 0.0, 0.0, 0.0, 2.0
+        t.linear[k], t.quadratic[k] = c.linear[k], c.quadratic[k]
+        t.lift[k] = rho * gravity * (height_m[c.start[k]] - height_m[c.end[k]])
+        t.low[k] = 0.0 if c.check[k] == 1 else -math.inf
+        t.high[k] = math.inf
+        if bore > 0.0:
+            area = math.pi * bore * bore / 4.0
+            t.quadratic[k] += c.minor_k[k] / (2.0 * rho * area * area)
+            if c.law[k] > 0:
+                t.friction[k] = c.length_m[k] * mus[k] / (2.0 * bore * bore * rho * area)
+                t.reynolds[k] = bore / (area * mus[k])
+        if c.kv_m3_h[k] > 0.0 and not t.shut[k]:
+            kv = kv_open(c.kv_m3_h[k], c.shape[k], opening[k])
+            t.quadratic[k] += KV_PA / (kv * kv * rho)
+        if c.hazen[k] > 0.0:
+            t.power[k] = rho * gravity * c.hazen[k] / rho**HAZEN_EXPONENT
+            t.exponent[k] = HAZEN_EXPONENT
+        if c.pump[k] == 1:
+            _pump(k, c, speed[k], count[k], t)
+        elif c.regulator[k] == 0:
+            t.high[k] = setting[k]
+
+
+@kernel
+def _pump(k: int, c: Columns, speed: float, count: float, t: Terms) -> None:
+    if count <= 0.0 or (speed <= 0.0 and c.check[k] == 1):
+        t.shut[k] = True
+        return
+    n = c.pump_n[k]
+    turned = 1.0 if speed <= 0.0 else speed ** (2.0 - n)
+    t.lift[k] += c.shutoff_pa[k] * speed * speed
+    t.power[k] = c.pump_k[k] * turned / count**n
+    t.exponent[k] = n
+
+
+@kernel
+def drop(k: int, flow: float, c: Columns, t: Terms) -> tuple[float, float]:
+    """Pressure drop of link k from start to end [Pa], and its slope [Pa s/kg], at a flow."""
+    m = abs(flow)
+    loss = m * (t.linear[k] + t.quadratic[k] * m)
+    slope = t.linear[k] + 2.0 * t.quadratic[k] * m
+    if t.friction[k] > 0.0:
+        re = t.reynolds[k] * m
+        f, f_slope = friction(c.law[k], re, c.rough[k])
+        loss += t.friction[k] * f * m
+        slope += t.friction[k] * (f + f_slope * re)
+    if t.power[k] > 0.0 and m > 0.0:
+        unit = t.power[k] * m ** (t.exponent[k] - 1.0)
+        loss += unit * m
+        slope += t.exponent[k] * unit
+    return (loss if flow >= 0.0 else -loss) - t.lift[k], slope
+
+
+@kernel
+def first_guess(k: int, c: Columns, t: Terms) -> float:
+    """A usual flow of link k [kg/s], to start from: 1 m/s in a pipe, half the shut-off of a pump, 10 kPa elsewhere."""
+    usual_pa, bore = 1e4, c.diameter_m[k]
+    if t.reynolds[k] > 0.0:
+        return 1e3 * math.pi / 4.0 * bore * bore
+    if c.pump[k] == 1:
+        usual_pa = max(0.5 * c.shutoff_pa[k], 1.0)
+    if t.power[k] > 0.0:
+        return math.exp(math.log(usual_pa / t.power[k]) / t.exponent[k])
+    a, b = t.linear[k], t.quadratic[k]
+    if a + b <= 0.0:
+        return 1.0
+    flow: float = 2.0 * usual_pa / (a + math.sqrt(a * a + 4.0 * b * usual_pa))
+    return flow

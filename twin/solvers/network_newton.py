@@ -1,0 +1,340 @@
+"""Newton's method for one case of a network, in flows and pressures at once.
+
+A step linearises every link about its flow and solves a weighted Laplacian for the pressures (the global gradient algorithm:
+Todini and Pilati, 1988; Todini and Rossman, J. Hydraul. Eng. 139 (2013), p. 511). After the first step flows close at every node,
+and what remains is to minimise a convex function, the content of the network (Collins et al., Management Science 24 (1978),
+p. 747): its slope along a step, which needs the laws only, decides how far the step goes. So it converges from any start.
+
+Bounds of a flow (check valves, flow limits) are multipliers of an augmented Lagrangian (Rockafellar, Math. Program. 5 (1973),
+p. 354), not states that switch: they cannot cycle, and a part of the network behind a shut valve keeps a pressure.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from topology.axes import Bools, Floats, Ints
+from twin.solvers.jit import kernel
+from twin.solvers.network_laws import Terms, drop
+from twin.solvers.network_parts import Columns
+from twin.solvers.sparse import Pattern, Work, factor, substitute
+
+STEPS, OUTER = 120, 40
+FLOW_TOLERANCE, ROUNDING = 1e-10, 8e-15
+"""Largest flow change of the last step over the largest flow; and what rounding of pressures leaves of it."""
+SLOPE_FLOOR = 1e-7
+"""Smallest slope that a step works with, over the network's pressure per flow (a quadratic law has none at rest)."""
+
+
+class Graph(NamedTuple):
+    """Which node is which unknown, and where links stand in the matrix.
+
+    Attributes:
+        unknown: (N,) place of a node's pressure in the order of elimination; -1 where the node holds its pressure.
+        slot: (L,) entry of a link between two unknowns, else -1.
+        pattern: of the matrix.
+    """
+
+    unknown: Ints
+    slot: Ints
+    pattern: Pattern
+
+
+class State(NamedTuple):
+    """Arrays of the case at work: links (L,), nodes (N,), unknowns (n,).
+
+    ``held`` marks nodes whose pressure is given in this case; ``active`` links that regulate; ``below`` and ``above`` are the
+    multipliers of the bounds; ``usual`` (1,) is the largest flow of the first guess.
+    """
+
+    flow: Floats
+    step: Floats
+    y: Floats
+    below: Floats
+    above: Floats
+    active: Ints
+    pressure: Floats
+    held: Bools
+    demand: Floats
+    diagonal: Floats
+    upper: Floats
+    x: Floats
+    usual: Floats
+
+
+@kernel
+def new_state(links: int, nodes: int, unknowns: int, entries: int) -> State:
+    """Room for a case."""
+    return State(
+        np.zeros(links), np.zeros(links), np.zeros(links), np.zeros(links), np.zeros(links), np.zeros(links, np.int64),
+        np.zeros(nodes), np.zeros(nodes, np.bool_), np.zeros(nodes), np.zeros(unknowns), np.zeros(entries), np.zeros(unknowns), np.zeros(1),
+    )  # fmt: skip
+
+
+@kernel
+def effective(k: int, flow: float, stiff: float, c: Columns, t: Terms, z: State) -> tuple[float, float]:
+    """Drop and slope of link k with the multipliers of its bounds."""
+    loss, slope = drop(k, flow, c, t)
+    over = z.above[k] + stiff * (flow - t.high[k])
+    if over > 0.0:
+        loss += over
+        slope += stiff
+    under = z.below[k] + stiff * (t.low[k] - flow)
+    if under > 0.0:
+        loss -= under
+        slope += stiff
+    return loss, slope
+
+
+@kernel
+def _assemble(floor: float, stiff: float, c: Columns, g: Graph, t: Terms, z: State) -> None:
+    """Matrix and right side of the step; of each flow's step, what the present pressures make.
+
+    The unknowns are changes of pressure: near the solution they are small, and so is what rounding makes of them.
+    """
+    for n in range(z.diagonal.size):
+        z.diagonal[n] = 0.0
+    for n in range(z.upper.size):
+        z.upper[n] = 0.0
+    for a in range(z.pressure.size):
+        if g.unknown[a] >= 0:
+            z.x[g.unknown[a]] = -z.demand[a]
+    for k in range(c.start.size):
+        z.y[k], z.step[k] = 0.0, 0.0
+        if t.shut[k] or z.active[k] == 1:
+            continue
+        a, b = c.start[k], c.end[k]
+        loss, slope = effective(k, z.flow[k], stiff, c, t, z)
+        y = 1.0 / max(slope, floor)
+        z.y[k] = y
+        z.step[k] = y * (z.pressure[a] - z.pressure[b] - loss)
+        carried = z.flow[k] + z.step[k]
+        ua, ub = g.unknown[a], g.unknown[b]
+        if ua >= 0:
+            z.diagonal[ua] += y
+            z.x[ua] -= carried
+        if ub >= 0:
+            z.diagonal[ub] += y
+            z.x[ub] += carried
+        if g.slot[k] >= 0 and not z.held[a] and not z.held[b]:
+            z.upper[g.slot[k]] -= y
+    for a in range(z.pressure.size):
+        if z.held[a] and g.unknown[a] >= 0:
+            z.diagonal[g.unknown[a]] = 1.0
+            z.x[g.unknown[a]] = 0.0
+
+
+@kernel
+def holds(k: int, c: Columns) -> int:
+    """Node whose pressure a regulator holds."""
+    node: int = c.end[k] if c.regulator[k] == 1 else c.start[k]
+    return node
+
+
+@kernel
+def _gives(k: int, regulators: Ints, c: Columns, g: Graph, z: State) -> int:
+    """Unknown of the node that a regulating link's flow is taken from or given to; -1 where that node holds its pressure."""
+    node = c.start[k] if c.regulator[k] == 1 else c.end[k]
+    for _ in range(regulators.size):
+        for m in regulators:
+            if z.active[m] == 1 and holds(m, c) == node:
+                node = c.start[m] if c.regulator[m] == 1 else c.end[m]
+    unknown: int = -1 if z.held[node] else g.unknown[node]
+    return unknown
+
+
+@kernel
+def _balance(k: int, given: Floats, c: Columns, g: Graph, z: State) -> float:
+    """Sum over the links at the node that regulator k holds of ``y`` times the unknown at their far end."""
+    node, total = holds(k, c), 0.0
+    for m in range(c.start.size):
+        if z.y[m] > 0.0 and (c.start[m] == node or c.end[m] == node):
+            far = c.end[m] if c.start[m] == node else c.start[m]
+            if not z.held[far]:
+                total += z.y[m] * given[g.unknown[far]]
+    return total
+
+
+@kernel
+def _solve(c: Columns, g: Graph, z: State, w: Work, regulators: Ints) -> None:
+    """Changes of pressure. A regulating link hands the balance of the node that it holds to its other end: one row each."""
+    count = 0
+    at = np.zeros(regulators.size, np.int64)
+    own = np.zeros(regulators.size, np.int64)
+    for k in regulators:
+        if z.active[k] == 1:
+            to = _gives(k, regulators, c, g, z)
+            if to < 0:
+                continue
+            node = holds(k, c)
+            z.x[to] -= z.demand[node]
+            for m in range(c.start.size):
+                if z.y[m] > 0.0 and (c.start[m] == node or c.end[m] == node):
+                    sign = 1.0 if c.start[m] == node else -1.0
+                    z.x[to] -= sign * (z.flow[m] + z.step[m])
+            at[count], own[count] = to, k
+            count += 1
+    factor(g.pattern, z.diagonal, z.upper, w)
+    substitute(g.pattern, w, z.x)
+    if count == 0:
+        return
+    reach, small, right = np.zeros((count, z.x.size)), np.zeros((count, count)), np.zeros(count)
+    for p in range(count):
+        reach[p, at[p]] = 1.0
+        substitute(g.pattern, w, reach[p])
+    for p in range(count):
+        right[p] = -_balance(own[p], z.x, c, g, z)
+        for m in range(count):
+            small[p, m] = (1.0 if p == m else 0.0) - _balance(own[p], reach[m], c, g, z)
+    _eliminate(small, right)
+    for p in range(count):
+        for n in range(z.x.size):
+            z.x[n] -= right[p] * reach[p, n]
+
+
+@kernel
+def _eliminate(matrix: Floats, right: Floats) -> None:
+    """Solve a small dense system by elimination with pivots; the right side becomes the solution."""
+    n = right.size
+    for k in range(n):
+        best = k
+        for i in range(k + 1, n):
+            if abs(matrix[i, k]) > abs(matrix[best, k]):
+                best = i
+        for j in range(n):
+            matrix[k, j], matrix[best, j] = matrix[best, j], matrix[k, j]
+        right[k], right[best] = right[best], right[k]
+        for i in range(k + 1, n):
+            share = matrix[i, k] / matrix[k, k] if matrix[k, k] != 0.0 else 0.0
+            for j in range(k, n):
+                matrix[i, j] -= share * matrix[k, j]
+            right[i] -= share * right[k]
+    for k in range(n - 1, -1, -1):
+        for j in range(k + 1, n):
+            right[k] -= matrix[k, j] * right[j]
+        right[k] = right[k] / matrix[k, k] if matrix[k, k] != 0.0 else 0.0
+
+
+@kernel
+def _flows(c: Columns, g: Graph, z: State, regulators: Ints) -> None:
+    """The step of each flow, and the pressures, from the solution."""
+    for k in range(c.start.size):
+        if z.y[k] > 0.0:
+            a, b = c.start[k], c.end[k]
+            z.step[k] += z.y[k] * ((0.0 if z.held[a] else z.x[g.unknown[a]]) - (0.0 if z.held[b] else z.x[g.unknown[b]]))
+    for a in range(z.pressure.size):
+        if not z.held[a]:
+            z.pressure[a] += z.x[g.unknown[a]]
+    for _ in range(regulators.size):
+        for k in regulators:
+            if z.active[k] == 1:
+                node = holds(k, c)
+                out = z.demand[node]
+                for m in range(c.start.size):
+                    if m != k:
+                        out += (z.flow[m] + z.step[m]) * ((1.0 if c.start[m] == node else 0.0) - (1.0 if c.end[m] == node else 0.0))
+                z.step[k] = (out if c.regulator[k] == 1 else -out) - z.flow[k]
+
+
+@kernel
+def _slope(share: float, stiff: float, c: Columns, t: Terms, z: State) -> float:
+    """Slope of the content along the step, at a share of it."""
+    total = 0.0
+    for k in range(c.start.size):
+        if z.y[k] > 0.0 and z.step[k] != 0.0:
+            loss, _ = effective(k, z.flow[k] + share * z.step[k], stiff, c, t, z)
+            total += z.step[k] * (loss - (z.pressure[c.start[k]] - z.pressure[c.end[k]]))
+    return total
+
+
+@kernel
+def _share(stiff: float, c: Columns, t: Terms, z: State) -> float:
+    """How far to go along the step: where the content's slope has fallen to a half, twice as far where it is still steep."""
+    begin = 0.0
+    for k in range(c.start.size):
+        if z.y[k] > 0.0:
+            begin += z.step[k] * z.step[k] / z.y[k]
+    full = _slope(1.0, stiff, c, t, z)
+    if full <= 0.5 * begin:
+        if full < -0.2 * begin and _slope(2.0, stiff, c, t, z) <= 0.25 * begin:
+            return 2.0
+        return 1.0
+    low, high, at_low, at_high, share = 0.0, 1.0, -begin, full, 1.0
+    for _ in range(40):
+        share = low + (high - low) * min(max(at_low / (at_low - at_high), 0.1), 0.9)
+        now = _slope(share, stiff, c, t, z)
+        if abs(now) <= 0.5 * begin:
+            break
+        if now < 0.0:
+            low, at_low = share, now
+        else:
+            high, at_high = share, now
+    return share
+
+
+@kernel
+def scales(c: Columns, t: Terms, z: State) -> tuple[float, float]:
+    """Largest flow (at least a little of a usual one, since all may be at rest) and largest pressure difference, never 0."""
+    flow, pressure = 1e-4 * z.usual[0], 1e-3
+    for k in range(c.start.size):
+        if not t.shut[k]:
+            flow = max(flow, abs(z.flow[k]))
+            pressure = max(pressure, abs(t.lift[k]), abs(z.pressure[c.start[k]] - z.pressure[c.end[k]] + t.lift[k]))
+    return flow, pressure
+
+
+@kernel
+def newton(first: bool, stiff: float, c: Columns, g: Graph, t: Terms, z: State, w: Work, regulators: Ints) -> bool:
+    """Steps until flows and pressures stand still; False where they do not within :data:`STEPS`."""
+    for _ in range(STEPS):
+        flow, pressure = scales(c, t, z)
+        _assemble(SLOPE_FLOOR * pressure / flow, stiff, c, g, t, z)
+        _solve(c, g, z, w, regulators)
+        _flows(c, g, z, regulators)
+        level, largest, still = 0.0, 0.0, True
+        for a in range(z.pressure.size):
+            level = max(level, abs(z.pressure[a]))
+        for k in range(c.start.size):
+            if z.y[k] > 0.0:
+                largest = max(largest, abs(z.step[k]))
+                still = still and abs(z.step[k]) <= FLOW_TOLERANCE * flow + ROUNDING * level * z.y[k]
+        share = 1.0 if first or largest <= 1e-8 * flow else _share(stiff, c, t, z)
+        for k in range(c.start.size):
+            z.flow[k] += share * z.step[k]
+        if not math.isfinite(level + largest):
+            return False
+        if still and not first:
+            return True
+        first = False
+    return False
+
+
+@kernel
+def close_mass(c: Columns, g: Graph, t: Terms, z: State, w: Work, regulators: Ints) -> float:
+    """Take what rounding left open at the nodes out of the flows, by the last matrix; the largest rest, kg/s."""
+    rest = np.empty(z.pressure.size)
+    worst = 0.0
+    for turn in range(2):
+        for a in range(rest.size):
+            rest[a] = z.demand[a]
+        for k in range(c.start.size):
+            rest[c.start[k]] += z.flow[k]
+            rest[c.end[k]] -= z.flow[k]
+        worst = 0.0
+        for a in range(rest.size):
+            if g.unknown[a] >= 0:
+                z.x[g.unknown[a]] = 0.0 if z.held[a] else -rest[a]
+                worst = max(worst, 0.0 if z.held[a] else abs(rest[a]))
+        if turn == 1 or regulators.size > 0:
+            break
+        substitute(g.pattern, w, z.x)
+        for k in range(c.start.size):
+            if z.y[k] > 0.0:
+                a, b = c.start[k], c.end[k]
+                at_a = 0.0 if z.held[a] else z.x[g.unknown[a]]
+                at_b = 0.0 if z.held[b] else z.x[g.unknown[b]]
+                z.flow[k] += z.y[k] * (at_a - at_b)
+    return worst
