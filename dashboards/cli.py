@@ -13,11 +13,23 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from dashboards.commands import cases, console, demo, export, headroom, ingest, replay, site, solve, store, year
+from dashboards.commands import cases, console, demo, export, headroom, ingest, loops, protection, replay, site, solve, store, year
 from dashboards.commands.output import complain
 from topology.errors import RacktwinError, UsageError
 
-COMMANDS = (ingest.ingest, solve.solve, cases.cases, replay.replay, year.year, headroom.headroom, export.export, console.console, demo.demo)
+COMMANDS = (
+    ingest.ingest,
+    solve.solve,
+    loops.loops,
+    cases.cases,
+    protection.protection,
+    replay.replay,
+    year.year,
+    headroom.headroom,
+    export.export,
+    console.console,
+    demo.demo,
+)
 """Commands in the order in which ``--help`` lists them; the name of the function is the name of the command."""
 
 

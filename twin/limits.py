@@ -16,6 +16,7 @@ import numpy as np
 from topology.axes import Axis, Floats, Ints
 from topology.models import PowerModel
 from topology.plant import Plant
+from twin.loops import npsh_m
 from twin.power.phases import phases, uneven
 from twin.power.sharing import share_spread
 from twin.state import SteadyState
@@ -33,7 +34,7 @@ POWER_WINDOW_S: Mapping[str, float] = MappingProxyType({
 governor of a generator, the winding of a transformer (time constant of 5 to 10 min, IEC 60076-7), the inverter of a UPS (estimates)."""
 WINDOW_S: Mapping[str, float] = MappingProxyType({
     "power supply": 0.02, "chip temperature": 5.0, "memory temperature": 5.0, "coolant supply": 30.0, "coolant return": 30.0,
-    "heat removal": 30.0, "position power": 900.0, "header pressure": 10.0,
+    "heat removal": 30.0, "voltage drop": 1.0, "position power": 900.0, "header pressure": 10.0, "velocity": 3600.0, "suction head": 5.0,
 })  # fmt: skip
 """Windows of the other limits [s]: the 20 ms that supplies ride through (ITI curve), seconds of a cold plate (estimates)."""
 OTHER_WINDOW_S = 60.0
@@ -167,6 +168,24 @@ def power_ratings(plant: Plant) -> Sequence[Family]:
     )
 
 
+@limit
+def voltages(plant: Plant) -> Sequence[Family]:
+    """Voltage at what feeds racks or gear, as its fall below nominal; elements that no impedance or tap stands above have no row."""
+    p = plant.power
+    moving = (p.r_per_w > 0.0) | (p.x_per_w > 0.0) | (p.tap_frac != 1.0)
+    for e in p.order:
+        above = np.concatenate([p.parents[e], p.transfer[e]])
+        moving[e] |= bool(moving[above[above >= 0]].any()) and not p.regulates[e]
+    feeds = np.zeros(p.n, bool)
+    feeds[[k for k in {*plant.racks.feed.ravel().tolist(), *plant.gear.feed.ravel().tolist()} if k >= 0]] = True
+
+    def fall(state: SteadyState, own: Ints) -> Floats:
+        shown = np.where(state.power.alive[:, own], 1.0 - state.power.voltage_frac[:, own], 0.0)
+        return np.where(state.power.collapsed[:, own], np.inf, shown)
+
+    return (_family("voltage drop", "frac", p, np.where(moving & feeds, 1.0 - p.voltage_low_frac, np.inf), fall),)
+
+
 def power_window_s(plant: Plant) -> Floats:
     """(N,) time over which the load of each element counts: that of its kind, or the time constant of its thermal trip."""
     p = plant.power
@@ -296,6 +315,24 @@ def position_power(plant: Plant) -> Sequence[Family]:
 
 
 @limit
+def manifold_limits(plant: Plant) -> Sequence[Family]:
+    """Velocity and spread of branch flows where the site gives a limit, and suction head that CDU pumps need over what they have."""
+    more, manifolds = plant.hydraulics, plant.manifolds
+    known = np.isfinite(more.npsh_m * more.best_kg_s * more.suction_pa[plant.pumps.loop]) & (plant.pumps.cdu >= 0)
+
+    def suction(state: SteadyState, own: Ints) -> Floats:
+        has, needs = npsh_m(plant, state)
+        short = np.where(has > 0.0, needs / np.where(has > 0.0, has, 1.0), np.inf)
+        return np.where(state.flow.pump_kg_s > 0.0, short, 0.0)[:, own]
+
+    return (
+        _family("velocity", "m_s", manifolds, more.velocity_limit_m_s, lambda s, k: s.flow.manifold_m_s[:, k]),
+        _family("branch spread", "frac", manifolds, more.spread_limit_frac, lambda s, k: s.flow.spread_frac[:, k]),
+        _family("suction head", "frac", plant.pumps, np.where(known, 1.0, np.inf), suction),
+    )
+
+
+@limit
 def cooling_ratings(plant: Plant) -> Sequence[Family]:
     """CDU heat, pump motors, loop supply, header pressure, flow of the mains, and supply air of each hall."""
     cdus, loops, halls, pumps = plant.cdus, plant.loops, plant.halls, plant.pumps
@@ -305,8 +342,10 @@ def cooling_ratings(plant: Plant) -> Sequence[Family]:
 
     def dp_short(state: SteadyState, own: Ints) -> Floats:
         """Shortfall over what is allowed; a loop that stands still shows at its racks, as heat that is not removed."""
-        dp = state.flow.loop_dp_pa[:, own]
-        return np.where(dp > 0.0, (loops.dp_pa[own] - dp) / (loops.dp_pa[own] * (1.0 - HEADER_DP_FRAC)), 0.0)
+        dp, hold = state.flow.loop_dp_pa[:, own], plant.hydraulics.hold_kg_s[own]
+        held = np.isfinite(hold)
+        share = np.where(held, state.flow.loop_kg_s[:, own] / np.where(held, hold, 1.0), dp / loops.dp_pa[own])
+        return np.where(dp > 0.0, (1.0 - share) / (1.0 - HEADER_DP_FRAC), 0.0)
 
     return (
         _family("CDU heat", "w", cdus, cdus.duty_w, lambda s, k: s.heat.cdu_w[:, k]),

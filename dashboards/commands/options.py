@@ -175,6 +175,9 @@ def elements_of(session: Session, names: list[str] | None) -> tuple[str, ...]:
     site = session.site
     found: list[str] = []
     for name in names or []:
+        if session.plant.index.get(name, ("", 0))[0] == "pumps":
+            found.append(name)  # one of the pumps inside a CDU
+            continue
         kind = site.kind_of(name)
         inside = blast_radius(site, name).failed if kind in _GROUPS else (name,)
         if not inside:
