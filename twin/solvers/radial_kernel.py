@@ -76,7 +76,7 @@ def sweep_tree(
         source: (S or 1, B) voltage over nominal of each source; a root on a source without voltage is dead, with all below it.
         load_p: (S, K) active power of each load at nominal voltage [W].
         load_q: (S or 0, K) reactive power; none where there are no rows.
-        tolerance: error of u at which a scenario is done: the changes to come, as a geometric series of the last two.
+        tolerance: error of u at which a scenario is done.
         most: walks after which it counts as failed.
         volts: (S, N) voltage over nominal; written for scenarios that converge.
         angles: (S or 0, N) its angle, that of the sources being 0 [rad]; written where there are rows.
@@ -106,7 +106,7 @@ def sweep_tree(
                 if on[w] > 0.0:
                     if not (levels[0, ROOM + w] > 0.0 and math.isfinite(levels[0, SUM_P + w] + levels[0, SUM_Q + w])):
                         on[w], rounds[first + w], left = 0.0, -turn, left - 1
-                    elif turn > 1 and levels[0, CHANGE + w] ** 2 <= tolerance * (before[w] - levels[0, CHANGE + w]):
+                    elif turn > 1 and _error(levels[0, CHANGE + w], before[w], 1.0 - levels[0, ROOM + w]) <= tolerance:
                         on[w], rounds[first + w], left = 0.0, turn, left - 1
                 before[w] = levels[0, CHANGE + w]
             if left == 0:
@@ -117,6 +117,15 @@ def sweep_tree(
             if rounds[first + w] < 0:
                 worst[first + w] = _least_room(tree, feed, w, nodes, levels)
         _write(tree, feed, first, wide, nodes, levels, volts, angles, taken, rounds)
+
+
+@kernel
+def _error(change: float, before: float, drop: float) -> float:
+    """Changes still to come, as a geometric series: each is to the one before as the last two, or as the largest drop of u^2."""
+    if change == 0.0:
+        return 0.0
+    ratio = max(change / before if before > 0.0 else 1.0, drop)
+    return change * ratio / (1.0 - ratio) if ratio < 1.0 else math.inf
 
 
 @kernel
