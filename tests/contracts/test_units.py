@@ -20,6 +20,8 @@ COMPOUND = (
     "w_m_k",
     "w_m2_k",
     "m2_s",
+    "pa_s_kg",
+    "pa_s2_kg2",
     "m_s",
     "m_s2",
     "kg_m_s",

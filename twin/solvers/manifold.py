@@ -246,9 +246,9 @@ def kv_resistance(kv_m3_h: float, rho_kg_m3: float = WATER_KG_M3) -> float:
     return 1e5 * 3600.0**2 / (WATER_KG_M3 * rho_kg_m3 * kv_m3_h**2)
 
 
-def disconnect_resistance(cv: float, rho_kg_m3: float = WATER_KG_M3) -> float:
-    """Resistance of one mated pair of quick disconnects by its Cv (OCP UQD v1.0), ``Kv = 0.865 Cv``, as Pa s2/kg2."""
-    return kv_resistance(KV_PER_CV * cv, rho_kg_m3)
+def disconnect_resistance(cv_gpm: float, rho_kg_m3: float = WATER_KG_M3) -> float:
+    """Resistance of one mated pair of quick disconnects by its Cv [US gpm at 1 psi] (OCP UQD v1.0), ``Kv = 0.865 Cv``, as Pa s2/kg2."""
+    return kv_resistance(KV_PER_CV * cv_gpm, rho_kg_m3)
 
 
 __all__ = ["LAWS", "Ladder", "LadderFlows", "disconnect_resistance", "kv_resistance", "ladder_of", "legs", "pipe_squares", "prepare",

@@ -78,40 +78,40 @@ def haaland_fast(reynolds: float, rough_frac: float, factor: float, slope_frac: 
 
 
 @inlined
-def branch_line(q: float, linear: float, quadratic: float, floor_kg_s: float) -> tuple[float, float]:
+def branch_line(flow_kg_s: float, linear_pa_s_kg: float, square_pa_s2_kg2: float, floor_kg_s: float) -> tuple[float, float]:
     """Branch ``a q + b q |q|`` near a flow, as ``q' = y (p - e)``: returns y and e; a closed branch has an infinite ``a`` and y = 0.
 
     Args:
-        q: flow [kg/s].
-        linear: a [Pa s/kg].
-        quadratic: b [Pa s2/kg2].
+        flow_kg_s: q [kg/s].
+        linear_pa_s_kg: a [Pa s/kg].
+        square_pa_s2_kg2: b [Pa s2/kg2].
         floor_kg_s: flow below which the slope no longer falls, since a pure square has none at rest.
     """
-    size = abs(q)
+    size = abs(flow_kg_s)
     m = size if size > floor_kg_s else floor_kg_s
-    return 1.0 / (linear + 2.0 * quadratic * m), quadratic * q * (size - 2.0 * m)
+    return 1.0 / (linear_pa_s_kg + 2.0 * square_pa_s2_kg2 * m), square_pa_s2_kg2 * flow_kg_s * (size - 2.0 * m)
 
 
 @inlined
-def eliminate(flow: float, loss: float, slope: float, y: float, i: float) -> tuple[float, float, float, float]:
+def eliminate(flow_kg_s: float, loss_pa: float, slope_pa_s_kg: float, y: float, i_kg_s: float) -> tuple[float, float, float, float]:
     """Put a segment ahead of all that lies beyond it, which takes ``Y p - I``.
 
     Args:
-        flow: flow of the segment [kg/s].
-        loss: its loss [Pa].
-        slope: derivative of its loss [Pa s/kg].
+        flow_kg_s: flow of the segment [kg/s].
+        loss_pa: its loss [Pa].
+        slope_pa_s_kg: derivative of its loss [Pa s/kg].
         y: Y of what lies beyond, its first branch included [kg/(s Pa)].
-        i: I of it [kg/s].
+        i_kg_s: I of it [kg/s].
 
     Returns:
         ``d, h``: the pressure beyond is ``d p + h``; and ``Y, I`` with the segment.
     """
-    s = loss - slope * flow
-    d = 1.0 / (1.0 + slope * y)
-    return d, d * (slope * i - s), y * d, (y * s + i) * d
+    s = loss_pa - slope_pa_s_kg * flow_kg_s
+    d = 1.0 / (1.0 + slope_pa_s_kg * y)
+    return d, d * (slope_pa_s_kg * i_kg_s - s), y * d, (y * s + i_kg_s) * d
 
 
 @inlined
-def first_conductance(dp_pa: float, linear: float, quadratic: float) -> float:
+def first_conductance(dp_pa: float, linear_pa_s_kg: float, square_pa_s2_kg2: float) -> float:
     """Flow of a branch alone at a pressure, over the root of the pressure: its conductance for the quadratic reduction."""
-    return 2.0 * dp_pa / (linear + math.sqrt(linear * linear + 4.0 * quadratic * dp_pa)) / math.sqrt(dp_pa)
+    return 2.0 * dp_pa / (linear_pa_s_kg + math.sqrt(linear_pa_s_kg * linear_pa_s_kg + 4.0 * square_pa_s2_kg2 * dp_pa)) / math.sqrt(dp_pa)
