@@ -113,7 +113,8 @@ class Part:
 class Stage:
     """``units`` equal converters in parallel, each with loss ``fixed + frac P + quad P^2`` [W] of its own output P.
 
-    Affine constants in the form ``P_in = (P_out + c) / eta`` become ``fixed = c / eta`` and ``frac = 1/eta - 1``.
+    Affine constants in the form ``P_in = (P_out + c) / eta`` become ``fixed = c / eta`` and ``frac = 1/eta - 1``. With ``unit_w``
+    and ``wake_frac`` only as many are awake as the load asks for; with ``dc_voltage_v`` and ``busbar_ohm`` its bar loses ``I^2 R``.
     """
 
     name: str = col("name of the stage")
@@ -122,6 +123,14 @@ class Stage:
     loss_frac: float = col("loss in proportion to output", unit="frac", default=0.0)
     loss_quad_per_w: float = col("square-law loss", unit="per_w", default=0.0)
     liquid_frac: float = col("share of its loss that goes to liquid", unit="frac", default=0.0, high=1.0)
+    unit_w: float | None = col("rated output of one", unit="w", default=None, positive=True)
+    wake_frac: float | None = col(
+        "load over rating of those awake at which one more wakes; all share where empty", unit="frac", default=None, positive=True
+    )
+    least_units: float = col("how many are always awake", type="number", default=1.0, positive=True, low=0.0)
+    asleep_w: float = col("loss of one that is asleep", unit="w", default=0.0)
+    dc_voltage_v: float | None = col("voltage of the direct-current bar at its output", unit="v", default=None, positive=True)
+    busbar_ohm: float | None = col("resistance of that bar, both ways; a third of it where trays hang along it", unit="ohm", default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +164,10 @@ class Sku(Model):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PowerModel(Model):
-    """A transformer, UPS, PDU or busway: rating and loss ``fixed + frac P + quad P^2`` [W] of output P."""
+    """A transformer, UPS, PDU or busway: rating and loss ``fixed + frac P + quad P^2`` [W] of output P.
+
+    Instead of the loss it may give published efficiencies: ``efficiency_frac`` at ``efficiency_load_frac`` of its rating.
+    """
 
     kind: str = col("kind of power element", choices=POWER_KINDS)
     rating_va: float | None = col("rating", unit="va", default=None)
@@ -165,6 +177,8 @@ class PowerModel(Model):
     loss_fixed_w: float = col("no-load loss", unit="w", default=0.0)
     loss_frac: float = col("loss in proportion to output", unit="frac", default=0.0)
     loss_quad_per_w: float = col("square-law loss", unit="per_w", default=0.0)
+    efficiency_load_frac: tuple[float, ...] = field(default=())
+    efficiency_frac: tuple[float, ...] = field(default=())
     derate_frac: float = col("share of the rating that may be used continuously", unit="frac", default=1.0, positive=True, high=1.0)
     battery_s: float | None = col("time its battery carries its rating", unit="s", default=None)
     start_s: float | None = col("time from loss of the utility to taking load, a generator's", unit="s", default=None)

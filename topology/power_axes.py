@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -14,6 +15,7 @@ from topology.arrays import floats, freeze, given, ints, lookup
 from topology.axes import Bools, Floats, GearAxis, Ints, PowerAxis
 from topology.errors import SiteError
 from topology.kinds import TRANSFER_S
+from topology.losses import fitted_loss
 from topology.models import PowerModel
 from topology.ratings import remaining_frac
 from topology.site import Site
@@ -45,7 +47,7 @@ def power_axis(site: Site) -> PowerAxis:
     links = np.stack([ints([number(k.parent) for k in site.power_links]), ints([number(k.child) for k in site.power_links])], axis=1)
     normal = np.asarray([k.role == "normal" for k in site.power_links], dtype=bool)
     names = tuple(dict.fromkeys(e.model for e in elements))
-    models = [site.model("power_model", name, PowerModel) if name else None for name in names]
+    models = [with_fitted_loss(site.model("power_model", name, PowerModel)) if name else None for name in names]
     model = ints(list(map(lookup(names), [e.model for e in elements])))
 
     def pick(name: str, default: float) -> Floats:
@@ -92,6 +94,21 @@ def power_axis(site: Site) -> PowerAxis:
         regulates=regulates, direct=direct,
         tap_frac=pick("tap_frac", 1.0), voltage_low_frac=pick("voltage_low_frac", VOLTAGE_LOW_FRAC),
     ))  # fmt: skip
+
+
+def with_fitted_loss(model: PowerModel) -> PowerModel:
+    """The model with the loss that its published efficiencies give, or as it is where it names none.
+
+    Raises:
+        SiteError: loads and efficiencies do not pair, there is no rating, or they cannot be.
+    """
+    if not model.efficiency_frac and not model.efficiency_load_frac:
+        return model
+    rating = given(model.rating_w, given(model.rating_va, 0.0))
+    if len(model.efficiency_frac) != len(model.efficiency_load_frac) or rating <= 0.0:
+        raise SiteError(f"power model {model.name!r} needs a rating, and as many efficiency_frac as efficiency_load_frac")
+    loss = fitted_loss(rating, list(zip(model.efficiency_load_frac, model.efficiency_frac, strict=True)))
+    return replace(model, loss_fixed_w=loss.fixed_w, loss_frac=loss.frac, loss_quad_per_w=loss.quad_per_w)
 
 
 def _impedances(ids: Sequence[str], pick: Callable[[str, float], Floats]) -> dict[str, Floats]:

@@ -1,7 +1,7 @@
 """From utilisation, measured power or nameplate to :class:`twin.state.Loads`.
 
-Power of a part: ``P = idle + (max - idle) u^a``. Rack input: the stages in turn, each of ``units`` equal converters with loss
-``fixed + frac P + quad P^2`` of its own output. Heat to liquid: each part's and each stage's own share.
+Power of a part: ``P = idle + (max - idle) u^a``. Rack input: the stages in turn (:mod:`twin.staging`). Heat to liquid: each part's
+and each stage's own share.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import numpy as np
 
 from topology.axes import Bools, Floats
 from topology.errors import UsageError, nearest
-from topology.models import Part, Sku, Stage
+from topology.models import Part, Sku
 from topology.plant import Plant
 from topology.plates import paths_of
+from twin.staging import stage_loss_w, stage_output_w
 from twin.state import Loads
 
 GROUPS = ("cpu", "gpu", "other")
@@ -172,22 +173,6 @@ def _chip_w(sku: Sku, parts_w: list[float]) -> float:
     count = sum(p.count for p in sku.parts if p.chip == sku.chip)
     total = sum(w for w, p in zip(parts_w, sku.parts, strict=True) if p.chip == sku.chip)
     return total / count if count else 0.0
-
-
-def stage_loss_w(stage: Stage, out_w: Floats) -> Floats:
-    """Loss of a stage whose units share an output power [W]: ``n (a + b P/n + c (P/n)^2)``, any shape."""
-    each = out_w / stage.units
-    loss: Floats = stage.units * (stage.fixed_w + stage.loss_frac * each + stage.loss_quad_per_w * each * each)
-    return loss
-
-
-def stage_output_w(stage: Stage, in_w: Floats) -> Floats:
-    """Output of a stage from its input: the positive root of ``c P^2 + (1 + b) P + a = P_in`` a unit, 0 below no-load loss."""
-    spare = np.maximum(in_w / stage.units - stage.fixed_w, 0.0)
-    b = 1.0 + stage.loss_frac
-    each = 2.0 * spare / (b + np.sqrt(b * b + 4.0 * stage.loss_quad_per_w * spare))
-    out: Floats = stage.units * each
-    return out
 
 
 def _sku_from_power(sku: Sku, rack_w: Floats) -> Floats:

@@ -12,7 +12,8 @@ from topology.errors import UsageError
 from topology.kinds import Rack
 from topology.models import Sku
 from topology.plant import Plant, plant
-from twin.loads import from_nameplate, from_power, from_utilisation, stage_loss_w, stage_output_w
+from twin.loads import from_nameplate, from_power, from_utilisation
+from twin.staging import stage_loss_w, stage_output_w
 
 SKUS = catalog().names("sku")
 
