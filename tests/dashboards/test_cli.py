@@ -18,6 +18,7 @@ from tests.dashboards.rows import answer, power_file, refused, row_folder, run
 COMMANDS = (
     "ingest",
     "solve",
+    "loops",
     "cases",
     "replay",
     "headroom",
