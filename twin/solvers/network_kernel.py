@@ -12,7 +12,7 @@ import numpy as np
 from topology.axes import Bools, Floats, Ints
 from twin.solvers.jit import kernel
 from twin.solvers.network_laws import Inputs, Terms, drop, first_guess, new_terms, row, terms
-from twin.solvers.network_newton import OUTER, Graph, State, close_mass, holds, new_state, newton, scales
+from twin.solvers.network_newton import OUTER, REST_FRAC, Graph, State, close_mass, holds, new_state, newton, scales
 from twin.solvers.network_parts import Columns
 from twin.solvers.sparse import Work, workspace
 
@@ -21,8 +21,8 @@ SOLVED, STUCK, CUT_OFF, HUNTING = 0, 1, 2, 3
 regulator that finds no state."""
 FREE, SHUT_BY_CHECK, AT_LIMIT, REGULATING, SHUT = 0, 1, 2, 3, 4
 """State of a link."""
-BOUND_TOLERANCE = 1e-9
-"""Change of the bounds' multipliers over the network's pressure at which they stand."""
+BOUND_TOLERANCE, BREACH = 1e-9, 1e-11
+"""Change of the bounds' multipliers over the network's pressure at which they stand; and breach of a bound over the largest flow."""
 
 
 @kernel
@@ -82,7 +82,7 @@ def _bounded(c: Columns, g: Graph, t: Terms, z: State, w: Work, regulators: Ints
             z.above[k], z.below[k] = above, below
             if max(above, below) > highest:
                 highest, culprit = max(above, below), k
-        if moved <= BOUND_TOLERANCE * pressure:
+        if moved <= BOUND_TOLERANCE * pressure and moved <= BREACH * stiff * flow:
             return SOLVED, -1
         if turn >= 6 and moved > 1e-6 * stiff * flow and highest > 1e6 * _driven(c, t):
             return CUT_OFF, culprit
@@ -159,6 +159,9 @@ def _start(s: int, c: Columns, x: Inputs, t: Terms, z: State, g: Graph) -> None:
     for k in range(c.start.size):
         z.flow[k] = 0.0 if t.shut[k] else max(min(first_guess(k, c, t), t.high[k]), t.low[k])
         z.usual[0] = max(z.usual[0], abs(z.flow[k]))
+        usual = first_guess(k, c, t)
+        _, slope = drop(k, REST_FRAC * usual, c, t)
+        z.floor[k] = slope if slope > 0.0 else REST_FRAC * 1e4 / usual
         z.step[k], z.y[k], z.below[k], z.above[k], z.active[k] = 0.0, 0.0, 0.0, 0.0, 0
 
 

@@ -25,8 +25,8 @@ from twin.solvers.sparse import Pattern, Work, factor, substitute
 STEPS, OUTER = 120, 40
 FLOW_TOLERANCE, ROUNDING = 1e-10, 8e-15
 """Largest flow change of the last step over the largest flow; and what rounding of pressures leaves of it."""
-SLOPE_FLOOR = 1e-7
-"""Smallest slope that a step works with, over the network's pressure per flow (a quadratic law has none at rest)."""
+REST_FRAC = 1e-8
+"""A step works with no smaller slope of a link than at this share of its usual flow (a quadratic law has none at rest)."""
 
 
 class Graph(NamedTuple):
@@ -47,12 +47,14 @@ class State(NamedTuple):
     """Arrays of the case at work: links (L,), nodes (N,), unknowns (n,).
 
     ``held`` marks nodes whose pressure is given in this case; ``active`` links that regulate; ``below`` and ``above`` are the
-    multipliers of the bounds; ``usual`` (1,) is the largest flow of the first guess.
+    multipliers of the bounds; ``floor`` the smallest
+    slopes; ``usual`` (1,) is the largest flow of the first guess.
     """
 
     flow: Floats
     step: Floats
     y: Floats
+    floor: Floats
     below: Floats
     above: Floats
     active: Ints
@@ -69,7 +71,8 @@ class State(NamedTuple):
 def new_state(links: int, nodes: int, unknowns: int, entries: int) -> State:
     """Room for a case."""
     return State(
-        np.zeros(links), np.zeros(links), np.zeros(links), np.zeros(links), np.zeros(links), np.zeros(links, np.int64),
+        np.zeros(links), np.zeros(links), np.zeros(links), np.zeros(links), np.zeros(links), np.zeros(links),
+        np.zeros(links, np.int64),
         np.zeros(nodes), np.zeros(nodes, np.bool_), np.zeros(nodes), np.zeros(unknowns), np.zeros(entries), np.zeros(unknowns), np.zeros(1),
     )  # fmt: skip
 
@@ -90,7 +93,7 @@ def effective(k: int, flow: float, stiff: float, c: Columns, t: Terms, z: State)
 
 
 @kernel
-def _assemble(floor: float, stiff: float, c: Columns, g: Graph, t: Terms, z: State) -> None:
+def _assemble(stiff: float, c: Columns, g: Graph, t: Terms, z: State) -> None:
     """Matrix and right side of the step; of each flow's step, what the present pressures make.
 
     The unknowns are changes of pressure: near the solution they are small, and so is what rounding makes of them.
@@ -108,7 +111,7 @@ def _assemble(floor: float, stiff: float, c: Columns, g: Graph, t: Terms, z: Sta
             continue
         a, b = c.start[k], c.end[k]
         loss, slope = effective(k, z.flow[k], stiff, c, t, z)
-        y = 1.0 / max(slope, floor)
+        y = 1.0 / max(slope, z.floor[k])
         z.y[k] = y
         z.step[k] = y * (z.pressure[a] - z.pressure[b] - loss)
         carried = z.flow[k] + z.step[k]
@@ -290,8 +293,8 @@ def scales(c: Columns, t: Terms, z: State) -> tuple[float, float]:
 def newton(first: bool, stiff: float, c: Columns, g: Graph, t: Terms, z: State, w: Work, regulators: Ints) -> bool:
     """Steps until flows and pressures stand still; False where they do not within :data:`STEPS`."""
     for _ in range(STEPS):
-        flow, pressure = scales(c, t, z)
-        _assemble(SLOPE_FLOOR * pressure / flow, stiff, c, g, t, z)
+        flow, _ = scales(c, t, z)
+        _assemble(stiff, c, g, t, z)
         _solve(c, g, z, w, regulators)
         _flows(c, g, z, regulators)
         level, largest, still = 0.0, 0.0, True
