@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from dashboards.commands import cases, console, demo, export, headroom, ingest, loops, protection, replay, site, solve, store, year
+from dashboards.commands import cases, console, demo, export, headroom, heat, ingest, loops, protection, replay, site, solve, store, year
 from dashboards.commands.output import complain
 from topology.errors import RacktwinError, UsageError
 
@@ -21,6 +21,8 @@ COMMANDS = (
     ingest.ingest,
     solve.solve,
     loops.loops,
+    heat.rack,
+    heat.cdu,
     cases.cases,
     protection.protection,
     replay.replay,

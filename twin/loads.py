@@ -119,6 +119,31 @@ def with_chip_power(plant: Plant, loads: Loads, chip_w: Floats) -> Loads:
     return replace(loads, rack_w=loads.rack_w + more[0], it_w=loads.it_w + more[1], chip_w=chip_w, liquid_w=loads.liquid_w + more[2])
 
 
+def parts_w(sku: Sku, rack_w: float, chip_w: float, utilisation: float | Mapping[str, float] | None = None) -> Floats:
+    """(part,) power of each part of one rack [W].
+
+    Args:
+        sku: the rack.
+        rack_w: power at its input; what the parts follow from where no utilisation is given, 0 for a rack that is off.
+        chip_w: power of one accelerator, leakage included.
+        utilisation: what its load was made from, as in :func:`from_utilisation`.
+    """
+    if rack_w <= 0.0:
+        return np.zeros(len(sku.parts))
+    idle, full = (np.array([_part_w(p, u) for p in sku.parts]) for u in (0.0, 1.0))
+    if utilisation is None:
+        converted = np.array([p.converted for p in sku.parts])
+        knots_in = np.array([0.0, _sku_row(sku, list(idle))[0], _sku_row(sku, list(full))[0]])
+        it = _it_from_input(sku, np.array([[rack_w]]), idle, full, converted, knots_in)
+        parts: Floats = _spread(it, idle, full, np.array([0.0, idle.sum(), full.sum()]))[:, 0, 0]
+    else:
+        by_group = dict.fromkeys(GROUPS, utilisation) if isinstance(utilisation, (int, float)) else dict(utilisation)
+        parts = np.array([_part_w(p, by_group.get(p.group, 0.0)) for p in sku.parts])
+    own = np.array([p.chip == sku.chip for p in sku.parts])
+    before = _chip_w(sku, list(parts))
+    return np.where(own, parts * (chip_w / before), parts) if before > 0.0 else parts
+
+
 def _more_loss(sku: Sku, rack_w: Floats, it_w: Floats, change_w: Floats) -> tuple[Floats, Floats]:
     """More loss of a rack's stages, and the part of it in liquid, when the parts that they feed take more."""
     level = it_w

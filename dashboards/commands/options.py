@@ -30,6 +30,15 @@ AtText = Annotated[
     typer.Option("--at", metavar="TIME", help="Time of the store to take the load from, such as 2026-11-20T12:00Z.", show_default=False),
 ]
 
+WetBulb = Annotated[
+    float | None,
+    typer.Option("--wet-bulb-c", metavar="T", help="Outdoor wet bulb, degC; measured, else the design value.", show_default=False),
+]
+OutageIds = Annotated[
+    list[str] | None,
+    typer.Option("--outage", metavar="ID", help="Element, place or common cause that is lost; may be repeated.", show_default=False),
+]
+
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h)?")
 
 

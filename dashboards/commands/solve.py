@@ -7,31 +7,34 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from dashboards.commands.options import AtText, Json, SiteArgument, Store, UtilisationText, elements_of, moment_of, open_session
+from dashboards.commands.options import (
+    AtText,
+    Json,
+    OutageIds,
+    SiteArgument,
+    Store,
+    UtilisationText,
+    WetBulb,
+    elements_of,
+    moment_of,
+    open_session,
+)
 from dashboards.commands.output import emit, note_doubts, table
 
 if TYPE_CHECKING:
     from dashboards.session import Solved
 
-_Wet = Annotated[
-    float | None,
-    typer.Option("--wet-bulb-c", metavar="T", help="Outdoor wet bulb, degC; measured, else the design value.", show_default=False),
-]
 _Dry = Annotated[
     float | None,
     typer.Option(
         "--dry-bulb-c", metavar="T", help="Outdoor dry bulb, degC; as far above the wet bulb as at the design point.", show_default=False
     ),
 ]
-_Outage = Annotated[
-    list[str] | None,
-    typer.Option("--outage", metavar="ID", help="Element, place or common cause that is lost; may be repeated.", show_default=False),
-]
 
 
 def solve(
-    site: SiteArgument, utilisation: UtilisationText = None, store: Store = None, at: AtText = None, wet_bulb_c: _Wet = None,
-    dry_bulb_c: _Dry = None, outage: _Outage = None, as_json: Json = False,
+    site: SiteArgument, utilisation: UtilisationText = None, store: Store = None, at: AtText = None, wet_bulb_c: WetBulb = None,
+    dry_bulb_c: _Dry = None, outage: OutageIds = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Solve one moment: power, flow, heat and every limit of the site.
 
@@ -45,9 +48,9 @@ def solve(
     session = open_session(site, store)
     load, time = moment_of(session, utilisation, at)
     result = session.solve(load, time, wet_bulb_c, elements_of(session, outage), dry_bulb_c)
-    from dashboards import answers
+    from dashboards import answers, heat_answers
 
-    answer = answers.solved(result, load)
+    answer = {**answers.solved(result, load), "heat": heat_answers.notable(result)}
     emit(answer, as_json, lambda out: _show(out, answer, result))
     if not as_json:
         note_doubts(result.findings)
@@ -72,6 +75,7 @@ def _show(out: Console, answer: dict[str, Any], result: Solved) -> None:
         out.print(
             f"  {'hottest chip':<18}{'not cooled' if hot['chip_temp_c'] is None else text(hot['chip_temp_c'], 'c'):>12}  {hot['element']}"
         )
+    _show_heat(out, answer["heat"])
     out.print()
     loops = [(w["element"], w["kind"], *(text(_nan(w[k]), u) for k, u in _LOOP)) for w in answer["loops"]]
     if loops:
@@ -107,6 +111,25 @@ def _outside(out: Console, rows: list[dict[str, Any]]) -> None:
             line += f"; curves held at the edge of their record: {', '.join(edge)}" if edge else ""
         out.print(line, soft_wrap=True)
     out.print()
+
+
+def _show_heat(out: Console, heat: dict[str, Any]) -> None:
+    """Memory, leakage and interlocks, where there is something to say."""
+    from dashboards.readable import text
+
+    memory = heat["hottest_memory"]
+    if memory:
+        shown = "not cooled" if memory["memory_temp_c"] is None else text(memory["memory_temp_c"], "c")
+        out.print(f"  {'hottest memory':<18}{shown:>12}  {memory['element']}")
+    if heat["leakage_w"]:
+        out.print(f"  {'leakage':<18}{text(heat['leakage_w'], 'w'):>12}  beside power at the chips' reference temperature")
+    for lock in heat["dew_point_interlocks"]:
+        raised = f"{text(lock['set_point_c'], 'c')} in place of {text(lock['asked_c'], 'c')}"
+        out.print(f"  {'dew point':<18}holds {lock['element']} at {raised}")
+    for what, racks in (("thermal runaway", heat["thermal_runaway"]), ("not cooled", heat["not_cooled"])):
+        if racks:
+            more = f" and {len(racks) - 5} more" if len(racks) > 5 else ""
+            out.print(f"  {what:<18}{', '.join(racks[:5])}{more}")
 
 
 _LOOP = (("supply_c", "c"), ("return_c", "c"), ("flow_kg_s", "kg_s"))
