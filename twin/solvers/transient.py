@@ -203,7 +203,9 @@ def _write(
         for i in range(b.first[x], b.first[x + 1]):
             total += state.flow[i]
         asked = open_kg_s(x, cdus, units, state.cdu_valve[:, 0], state.unit_valve[:, 0]) if loops.fws[x] else 0.0
-        if loops.fws[x] and not loops.pumped[x]:
+        if drive.shut[x]:
+            total, out.loop_dp_pa[row, x] = 0.0, 0.0
+        elif loops.fws[x] and not loops.pumped[x]:
             total, out.loop_dp_pa[row, x] = asked, b.dp_set_pa[x]
         else:
             out.loop_dp_pa[row, x], _ = header(b, x, total, asked)

@@ -18,7 +18,7 @@ VALVE_KP, VALVE_KI = 0.015, 0.0008
 """Control valves [1/K, 1/K a sample]: an outlet that is 1 K off moves the valve through its stroke in twenty minutes (estimate)."""
 PUMP_KP, PUMP_KI = 0.05, 0.05
 """Pump drives [speed for the whole set-point, the same a sample] (estimate: settles in about ten seconds)."""
-REJECT_KP, REJECT_KI = 0.03, 0.001
+REJECT_KP, REJECT_KI = 0.1, 0.0002
 """Tower fans and bypass [share of full rejection for 1 K, the same a sample] (estimate)."""
 
 

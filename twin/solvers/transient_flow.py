@@ -112,8 +112,8 @@ def move_coolant(
     for x in range(loops.fws.size):
         b0, b1 = b.first[x], b.first[x + 1]
         asked = open_kg_s(x, cdus, units, work.valve, work.coil) if loops.fws[x] else 0.0
-        if loops.fws[x] and not loops.pumped[x]:
-            work.loop_kg_s[x], work.phi[x] = asked, 1.0
+        if drive.shut[x] or (loops.fws[x] and not loops.pumped[x]):
+            _without_pumps(loops, b, x, state, drive.shut[x], asked, work)
             continue
         advance_loop(
             b, x, step_s, drive.running, drive.powered, state.pump[x, 0], drive.ramp_per_s, state.speed, state.flow, asked, work.mean
@@ -128,6 +128,17 @@ def move_coolant(
         _pump_power(loops, b, x, drive, total, asked, work)
         if not loops.fws[x]:
             hand_out(loops, b, x, drive.share, total, state.rack_kg_s)
+
+
+@kernel
+def _without_pumps(loops: LoopParts, b: Branches, x: int, state: State, shut: bool, asked: float, work: Work) -> None:
+    """A loop that a valve has closed stands still at once; one without pumps gives what its valves ask for."""
+    for i in range(b.first[x], b.first[x + 1]):
+        state.flow[i], work.mean[i], work.pump_w[i] = 0.0, 0.0, 0.0
+    work.loop_kg_s[x], work.phi[x] = (0.0, 0.0) if shut else (asked, 1.0)
+    if not loops.fws[x]:
+        for p in range(loops.place_first[loops.manifold_first[x]], loops.place_first[loops.manifold_first[x + 1]]):
+            state.rack_kg_s[loops.place_rack[p]] = 0.0
 
 
 @kernel

@@ -229,6 +229,7 @@ class Drive(NamedTuple):
         heat_w: (2, R, 3) accelerator power (all of a rack), liquid heat and input power at both ends, linear between.
         cdu_on: (C,) runs.
         unit_on: (A,) runs.
+        shut: (L,) a valve has closed the loop.
         powered: (B,) the branch's pumps have power.
         running: (B,) equal pumps that run, or ran before they coast.
         ramp_per_s: (B,) most change of speed in a second.
@@ -244,6 +245,7 @@ class Drive(NamedTuple):
     heat_w: Floats
     cdu_on: Bools
     unit_on: Bools
+    shut: Bools
     powered: Bools
     running: Floats
     ramp_per_s: Floats

@@ -19,7 +19,7 @@ from twin.state import Ambient, Loads, Outages, SteadyState
 
 ROOTS = (0.03, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0)
 """Knots of the flow curves: root of header pressure over the set-point."""
-LEVELS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0)
+LEVELS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 8.0)
 """Knots of the rejection curves: heat over the largest of what the racks draw and may draw."""
 COLD_C = 60.0
 """How far below the wet bulb a set-point is put so that everything runs at full speed [K]."""

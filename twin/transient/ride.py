@@ -15,6 +15,7 @@ from twin.solvers.laws import biquadratic
 from twin.solvers.steady import solve_steady
 from twin.solvers.transient import run, stored_j
 from twin.solvers.transient_parts import Drive, Written
+from twin.solvers.transient_plant import along
 from twin.state import Ambient, Loads, SteadyState
 from twin.transient.curves import SINKS, SinkCurve, folded, sink_curve
 from twin.transient.electric import Electric, Happening
@@ -312,7 +313,7 @@ class _Trip:
         for x in np.flatnonzero(p.loops.fws):
             flow = work.loop_kg_s[x] * p.loops.cp_j_kg_k[x]
             heat = flow * (state.loop_c[x, 3] - state.loop_c[x, 0]) + state.chiller_w[x] * (1.0 + self._ratio[x])
-            full = float(np.interp(state.loop_c[x, 0], curve.supply_c[x], curve.heat_w[x]))
+            full, _ = along(np.ascontiguousarray(curve.supply_c[x]), np.ascontiguousarray(curve.heat_w[x]), float(state.loop_c[x, 0]))
             share = heat / full if full > 0.0 else 0.0
             if share > 1.0:
                 for known in self._known.values():
@@ -346,7 +347,8 @@ class _Trip:
                 ramp[i] = min(ramp[i], 1.0 / max(float(p.gear.restart_s[g]), 1.0))
         assert self._sinks is not None and self._fading is not None
         return Drive(
-            np.array([now, until]), self._heat(now, until), on[p.cdus.gear], on[p.air_units.gear], powered, kept, ramp,
+            np.array([now, until]), self._heat(now, until), on[p.cdus.gear], on[p.air_units.gear],
+            np.asarray([i in electric.lost for i in p.loops.ids], dtype=bool), powered, kept, ramp,
             np.stack([self._fading.supply_c, self._sinks.supply_c], axis=1), np.stack([self._fading.heat_w, self._sinks.heat_w], axis=1),
             np.tile(np.asarray(self._blend), (p.loops.n, 1)), self._chillers(now), self._ratio, parts.curves.share,
         )  # fmt: skip
