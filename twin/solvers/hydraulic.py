@@ -51,7 +51,8 @@ def solve_flow(plant: Plant, gear_alive: Bools, present: Bools, pumps_lost: Ints
     branches, rig = _rig(plant, m_order, m_first)
     racks = manifolds.racks[branches]
     linear, square = _branch_laws(plant, racks, present)
-    count, curves = _pumping(plant, gear_alive, pumps_lost)
+    able = _counts(plant, gear_alive, pumps_lost)
+    count, curves = _pumping(plant, gear_alive, able)
     ordered = Curves(c_first, *(v[c_order] for v in curves))
     flow, cdu, running, dp, speed, residual, kind = solve_cases(rig, ordered, linear, square, np.ascontiguousarray(count[:, c_order]))
     _raise_unsettled(plant, residual)
@@ -61,7 +62,7 @@ def solve_flow(plant: Plant, gear_alive: Bools, present: Bools, pumps_lost: Ints
     cdu_kg_s[:, c_order], on[:, c_order] = cdu, running
     owner = np.repeat(m_order, np.diff(rig.first))
     loop_kg_s = sum_by(flow, manifolds.loop[owner], loops.n)
-    pumps = _pumps(plant, gear_alive, pumps_lost, on, cdu_kg_s, dp, speed)
+    pumps = _pumps(plant, able, on, cdu_kg_s, dp, speed)
     area = math.pi / 4.0 * manifolds.diameter_m**2
     velocity = sum_by(flow, owner, manifolds.n) / (area * np.minimum(loops.rho_kg_m3, plant.hydraulics.rho_return_kg_m3)[manifolds.loop])
     return FlowState(
@@ -97,7 +98,7 @@ def _rig(plant: Plant, m_order: Ints, m_first: Ints) -> tuple[Ints, Rig]:
 
 def _constants(plant: Plant, branches: Ints, owner: Ints, first: Ints, law: Ints) -> Floats:
     """(B, 2, 6) constants of the legs: pipe ahead of each branch on the supply side, and ahead of or behind it on the return side."""
-    manifolds, loops, more = plant.manifolds, plant.loops, plant.hydraulics
+    manifolds, more = plant.manifolds, plant.hydraulics
     place = manifolds.place[branches].astype(np.float64)
     ahead = np.diff(place, prepend=0.0)
     starts = first[:-1][np.diff(first) > 0]
@@ -110,15 +111,22 @@ def _constants(plant: Plant, branches: Ints, owner: Ints, first: Ints, law: Ints
     ends = first[1:][np.diff(first) > 0] - 1
     behind[ends] = manifolds.lead_m[owner[ends]]
     up[starts] += manifolds.lead_m[owner[starts]]
-    lengths = np.stack([down, np.where(back, behind, up)])
-    x = manifolds.loop[owner]
+    lengths = np.stack([down, np.where(back, behind, up)], axis=1)
+    out = _per_metre(plant, law)[owner]
+    out[..., K] *= lengths
+    return out
+
+
+def _per_metre(plant: Plant, law: Ints) -> Floats:
+    """(M, 2, 6) constants of one metre of each manifold's pipe on both sides."""
+    manifolds, loops, more = plant.manifolds, plant.loops, plant.hydraulics
+    x = manifolds.loop
     rho, mu = np.stack([loops.rho_kg_m3[x], more.rho_return_kg_m3[x]]), np.stack([loops.mu_pa_s[x], more.mu_return_pa_s[x]])
-    out = np.zeros((branches.size, 2, 6))
+    out = np.zeros((manifolds.n, 2, 6))
     for number in np.unique(law[x]):
         own = law[x] == number
-        out[own] = legs(
-            int(number), lengths[:, own], manifolds.diameter_m[owner][own], manifolds.roughness_m[owner][own], rho[:, own], mu[:, own]
-        )
+        metre = np.ones((2, int(own.sum())))
+        out[own] = legs(int(number), metre, manifolds.diameter_m[own], manifolds.roughness_m[own], rho[:, own], mu[:, own])
     return out
 
 
@@ -145,7 +153,7 @@ def _counts(plant: Plant, gear_alive: Bools, pumps_lost: Ints | None) -> Floats:
     return count
 
 
-def _pumping(plant: Plant, gear_alive: Bools, pumps_lost: Ints | None) -> tuple[Floats, tuple[Floats, Floats, Floats, Floats]]:
+def _pumping(plant: Plant, gear_alive: Bools, able: Floats) -> tuple[Floats, tuple[Floats, Floats, Floats, Floats]]:
     """(V, C) pumps of each CDU that could run, and its curve (that of its first pump entry): head, fall, own resistance, lowest speed."""
     cdus, pumps = plant.cdus, plant.pumps
     shutoff, k, floor = np.full(cdus.n, math.inf), np.zeros(cdus.n), np.zeros(cdus.n)
@@ -153,7 +161,7 @@ def _pumping(plant: Plant, gear_alive: Bools, pumps_lost: Ints | None) -> tuple[
     inside = np.flatnonzero(pumps.cdu >= 0)[::-1]  # the first entry of a CDU is written last
     own = pumps.cdu[inside]
     shutoff[own], k[own], floor[own], known[own] = pumps.shutoff_pa[inside], pumps.k[inside], plant.hydraulics.floor_frac[inside], True
-    count = sum_by(_counts(plant, gear_alive, pumps_lost), pumps.cdu, cdus.n)
+    count = sum_by(able, pumps.cdu, cdus.n)
     count[:, ~known] = gear_alive[:, cdus.gear][:, ~known]
     return count, (shutoff, k, cdus.resistance.copy(), floor)
 
@@ -169,7 +177,7 @@ def _raise_unsettled(plant: Plant, residual: Floats) -> None:
 
 
 def _pumps(
-    plant: Plant, gear_alive: Bools, pumps_lost: Ints | None, on: Floats, cdu_kg_s: Floats, dp: Floats, speed: Floats
+    plant: Plant, able: Floats, on: Floats, cdu_kg_s: Floats, dp: Floats, speed: Floats
 ) -> tuple[Floats, Floats, Floats, Floats, Floats]:
     """(V, U) electrical power, speed, flow, head and number that run of each pump entry of a CDU; loop pumps stay 0 here.
 
@@ -179,7 +187,6 @@ def _pumps(
     """
     pumps, cdus, more = plant.pumps, plant.cdus, plant.hydraulics
     c = np.where(pumps.cdu >= 0, pumps.cdu, 0)
-    able = _counts(plant, gear_alive, pumps_lost)
     if cdus.n == 0:
         return able, able.copy(), able.copy(), able.copy(), able.copy()
     before = _before(pumps.cdu, able)
@@ -201,7 +208,8 @@ def _pumps(
 def _before(cdu: Ints, able: Floats) -> Floats:
     """(V, U) pumps of the same CDU in earlier entries: those start first."""
     out = np.zeros_like(able)
-    for c in np.unique(cdu[cdu >= 0]) if np.unique(cdu[cdu >= 0]).size < (cdu >= 0).sum() else ():
+    hosts, count = np.unique(cdu[cdu >= 0], return_counts=True)
+    for c in hosts[count > 1]:
         own = np.flatnonzero(cdu == c)
         out[:, own[1:]] = np.cumsum(able[:, own], axis=1)[:, :-1]
     return out

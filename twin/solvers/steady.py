@@ -94,7 +94,9 @@ def _flows(plant: Plant, chain: Supply, gear_on: Bools, index: Ints, present: Bo
     pattern = np.ascontiguousarray(present & ~cut[index])
     lost = _pumps_lost(plant, outages.sets)
     keys = np.concatenate([np.packbits(x, axis=1) for x in (gear_on[index], pattern, lost[index] > 0)], axis=1)
-    _, first, row = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    if keys.shape[1]:
+        keys = np.ascontiguousarray(keys).view(np.dtype((np.void, keys.shape[1])))  # one value a row: compared as bytes, not by column
+    _, first, row = np.unique(keys.reshape(-1) if keys.size else np.zeros(index.size), return_index=True, return_inverse=True)
     return solve_flow(plant, gear_on[index[first]], pattern[first], lost[index[first]]), row.reshape(-1).astype(np.int64)
 
 
