@@ -1,4 +1,4 @@
-"""EPANET on one of its own networks or on a given one: the network as data, and its heads and flows at snapshots; JSON in and out."""
+"""EPANET on its own networks or on given ones: each network as data, and its heads and flows at snapshots; JSON in and out."""
 
 import json
 import sys
@@ -64,4 +64,4 @@ def main(asked):
     return answer
 
 
-json.dump(main(json.load(sys.stdin)), sys.stdout, default=float)
+json.dump({"runs": [main(run) for run in json.load(sys.stdin)["runs"]]}, sys.stdout, default=float)

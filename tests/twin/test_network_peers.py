@@ -17,10 +17,22 @@ pytestmark = pytest.mark.agreement
 FLOW, HEAD = "relative to the flow, or to 1 % of the largest", "of the span of heads"
 
 
-@pytest.mark.parametrize("name", ["Net1", "Net2", "Net3"])
-def test_epanets_own_networks(name: str, ask_peer: AskPeer, agreement: Agreements) -> None:
+OWN, SEEDS, HEADLOSS = ("Net1", "Net2", "Net3"), 6, ("D-W", "H-W")
+
+
+@pytest.fixture(scope="module")
+def epanet(ask_peer: AskPeer) -> list[dict[str, Any]]:
+    """All of EPANET's answers, from one process: its own networks, then the meshes of each law."""
+    own: list[dict[str, Any]] = [{"network": name} for name in OWN]
+    made = [{"text": mesh(seed, law)} for law in HEADLOSS for seed in range(SEEDS)]
+    answer: list[dict[str, Any]] = ask_peer("epanet_network", runs=own + made)["runs"]
+    return answer
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_epanets_own_networks(name: str, epanet: list[dict[str, Any]], agreement: Agreements) -> None:
     """Every snapshot of the example's run, tank levels, demands and pump states fixed at EPANET's."""
-    answer = ask_peer("epanet_network", network=name)
+    answer = epanet[OWN.index(name)]
     network, state = solved(answer)
     assert state.scenarios == len(answer["snapshots"]) >= 25
     flow, head = apart(network, answer, state)
@@ -56,11 +68,11 @@ def mesh(seed: int, headloss: str, nodes: int = 40) -> str:
     ])  # fmt: skip
 
 
-@pytest.mark.parametrize("headloss", ["D-W", "H-W"])
-def test_generated_meshes_against_epanet(headloss: str, ask_peer: AskPeer, agreement: Agreements) -> None:
+@pytest.mark.parametrize("headloss", HEADLOSS)
+def test_generated_meshes_against_epanet(headloss: str, epanet: list[dict[str, Any]], agreement: Agreements) -> None:
     worst_flow, worst_head, name, states = 0.0, 0.0, "", set()
-    for seed in range(6):
-        answer = ask_peer("epanet_network", text=mesh(seed, headloss))
+    first = len(OWN) + SEEDS * HEADLOSS.index(headloss)
+    for answer in epanet[first : first + SEEDS]:
         network, state = solved(answer)
         flow, head = apart(network, answer, state)
         worst_flow, worst_head, name = max(worst_flow, flow), max(worst_head, head), answer["name"]
