@@ -32,6 +32,7 @@ from twin.headroom.cases import CaseTable, Progress, sweep
 from twin.headroom.room import Room, room
 from twin.limits import Limits, limits
 from twin.loads import from_nameplate, from_power, from_utilisation
+from twin.power.protection import Protection, protection
 from twin.solvers.steady import solve_steady
 from twin.state import Ambient, Loads, Outages, SteadyState
 
@@ -204,6 +205,13 @@ class Session:
         """Every hour of a year at a utilisation, in the weather of an EPW file, or of the synthetic design year without one."""
         weather = read_epw(epw) if epw is not None else synthetic_year(self.site.settings)
         return solve_year(self.plant, from_utilisation(self.plant, utilisation), weather, progress)
+
+    def protection(
+        self, utilisation: Utilisation | None = None, at: dt.datetime | None = None, progress: Progress | None = None
+    ) -> Protection:
+        """Trips, selectivity, fault levels, phases, schemes and generators, loaded as :meth:`cases`."""
+        loads = from_nameplate(self.plant) if utilisation is None and at is None else self.loads(utilisation, at)[0]
+        return protection(self.plant, loads, self._design, progress)
 
     @property
     def _design(self) -> Ambient:

@@ -1,7 +1,8 @@
 """Selectivity: whether the child opens before its parent, over every current and with both tolerance bands.
 
 A pair is selective at a current where the *latest* that the child acts is before the *earliest* that the parent may. Both see the
-same fault, the parent's current turned by the voltages; other load on the parent is left out, as a fault swamps it. The search runs
+same fault, the parent's current turned by the voltages; other load on the parent is left out, as a fault swamps it. The search
+begins where the child is sure to act (below that nothing is wrong at the child, and a parent that opens protects itself) and runs
 on a grid of 1 % steps and on every pickup, up to the prospective fault current behind the child or, where that is unknown, to
 :data:`FAR` times the parent's rating. UPSs and static switches between the two carry a fault through (bypass), and are passed over.
 """
@@ -26,6 +27,8 @@ KINDS = ("transformer", "switchboard", "pdu", "busway", "breaker")
 FAR = 20.0
 """How far a search goes over the parent's rating where the fault level is unknown."""
 GRID = 1.01
+GRID_GAP = 0.02
+"""How far above the child's sure pickup the search begins: at the pickup itself every inverse time is infinite."""
 
 
 @dataclass(frozen=True)
@@ -89,12 +92,12 @@ def overlaps(
         Ranges [A], lowest first.
     """
     corners = [(s.pickup, s.pickup_late or s.pickup, r) for stages, r in ((parent, parent_a), (child, child_a)) for s in stages]
-    low = 0.9 * min(min(e, late) * r for e, late, r in corners)
+    low = child_a * min(s.pickup_late or s.pickup for s in child)
     if to_a <= low:
         return ()
     count = math.ceil(math.log(to_a / low) / math.log(GRID)) + 1
     points = [x * r * near for e, late, r in corners for x in (e, late) for near in (1.0 - 1e-9, 1.0 + 1e-9)]
-    grid = np.unique(np.concatenate([np.geomspace(low, to_a, count), [x for x in points if low < x < to_a]]))
+    grid = np.unique(np.concatenate([np.geomspace(low * (1.0 + GRID_GAP), to_a, count), [x for x in points if low < x < to_a]]))
     first, last = acts_s(parent, grid / parent_a, EARLY), acts_s(child, grid / child_a, LATE)
     bad = np.isfinite(first) & (first <= last)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], bad, [False]]).astype(np.int8)))
