@@ -30,6 +30,10 @@ TEXT = (
     "between its readings; gaps of more than three usual distances stay empty (power of a rack is then that of its other servers). A heat "
     "reading that jumps by more than the servers' power moved in the ten minutes before is quarantined with the ten minutes that follow; "
     "rows say what the errors are with and without it. Errors after ASHRAE Guideline 14, bias as prediction minus measurement.",
+    "Limits: one hot and one cold aisle, so a sensor that hangs at one place follows only as far as the load stays where it was; air "
+    "flow is proportional to fan speed and signal; chilled water is taken to suffice (the coil limit keeps its prior unless it was "
+    "reached); a change of the coolers' own set-point that no signal shows is not known. A recording whose first part has hardly any "
+    "change of load leaves most constants at their priors.",
 )
 
 
@@ -62,7 +66,7 @@ def _fit(file: PodFile, split: int, bad: Bools) -> PodFit:
     kept = type(measured)(
         np.where(bad, np.nan, measured.heat_w), measured.outlet_c, measured.inlet_c, measured.return_c, measured.supply_c, measured.local_c
     )
-    return fit_pod(file.drive, kept, np.arange(file.grid.steps) < split)
+    return fit_pod(file.drive, kept, split)
 
 
 def _rows(file: PodFile, fit: PodFit, split: int, bad: Bools, spans: Spans) -> Iterator[Row]:

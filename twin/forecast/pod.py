@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from topology.axes import Bools, Floats
+from topology.axes import Floats
 from topology.errors import UsageError
 from twin.forecast.calibrate.fit import Block, Calibration, calibrate
 from twin.forecast.calibrate.priors import Prior
@@ -22,6 +22,8 @@ USUAL_RISE_K = 12.0
 """Rise of air through a server at mean power, to begin with: 10 to 20 K is what air-cooled servers are designed for (ASHRAE TC 9.9)."""
 WATER_BELOW_K = 6.0
 """Chilled water below the coolers' set-point, an assumption: it only acts where a coil can no longer hold its set-point."""
+START_S = 120.0
+"""Time over which the heat at the begin is taken."""
 LEAST_SPEED = 0.05
 """Air that moves without any fan, relative to the usual: own estimate; keeps a pod that is off solvable."""
 HEAT_NOISE_FRAC, TEMP_NOISE_K = 0.02, 0.5
@@ -97,9 +99,21 @@ class PodFit:
     warmth: dict[str, float]
 
 
-def pod_priors(drive: PodInput, fit: Bools) -> tuple[Prior, ...]:
-    """What is known of any pod before a reading of heat or temperature: sizes from its load, times from the literature."""
-    load = float(drive.rack_w[fit].sum(axis=1).mean())
+def pod_priors(drive: PodInput, split: int, start_w: float) -> tuple[Prior, ...]:
+    """What is known of any pod beforehand: sizes from its load, times from the literature.
+
+    Args:
+        drive: inputs.
+        split: first step that must not fit.
+        start_w: heat at the begin, as measured.
+
+    Returns:
+        A prior for each constant.
+
+    Raises:
+        UsageError: no rack reports power in the part that fits.
+    """
+    load = float(drive.rack_w[:split].sum(axis=1).mean())
     if not load > 0.0:
         raise UsageError("the racks report no power in the part that fits")
     flow = load / (AIR_J_KG_K * USUAL_RISE_K)
@@ -122,50 +136,48 @@ def pod_priors(drive: PodInput, fit: Bools) -> tuple[Prior, ...]:
         about("leak_w_k", 0.02 * capacity, 3.0, "walls of a room in a room: own estimate"),
         Prior("around", 0.1, (0.0, 0.25), "recirculation in contained and open pods: own estimate", bounds=(0.0, 0.6)),
         about("coil_ntu", 3.0, 1.6, "coils of row and room coolers: own estimate"),
+        Prior("start_w", start_w, (start_w - 0.2 * load, start_w + 0.2 * load), "heat measured at the begin", bounds=(1.0, 10.0 * load)),
         Prior("wall_start_k", 0.0, (-5.0, 5.0), "the pod need not start settled: own estimate"),
     )
 
 
-def fit_pod(drive: PodInput, measured: PodMeasured, fit: Bools) -> PodFit:
-    """Fit the constants of a pod where ``fit`` allows, and run it through the whole time.
+def fit_pod(drive: PodInput, measured: PodMeasured, split: int) -> PodFit:
+    """Fit the constants of a pod before the split, and run it through the whole time.
 
     Args:
         drive: inputs of the whole time.
-        measured: measurements; values outside ``fit`` are not looked at.
-        fit: (T,) steps that may fit.
+        measured: measurements; those from the split on are not looked at.
+        split: first step that must not fit.
 
     Returns:
         The calibrated pod.
     """
-    priors = pod_priors(drive, fit)
-    scaled = _scaled(drive, fit)
-    load = float(drive.rack_w[fit].sum(axis=1).mean())
-
-    def run(values: dict[str, float]) -> PodRun:
-        return run_pod(_law(values), scaled, drive.step_s)
+    scaled = _scaled(drive, split)
+    before = PodDrive(scaled.rack_w[:split], scaled.rack_share, scaled.speed[:split], scaled.signal[:split], scaled.room_c[:split])
+    load = float(drive.rack_w[:split].sum(axis=1).mean())
+    outlet, heat = rack_mean(measured.outlet_c, drive.servers)[:split], measured.heat_w[:split]
 
     def model(values: dict[str, float]) -> Sequence[Block]:
-        course = run(values)
-        outlet = measured.outlet_c - course.outlet_c
+        course = run_pod(_law(values), before, drive.step_s)
         pairs = (
-            ("heat", course.heat_w - measured.heat_w, HEAT_NOISE_FRAC * load),
-            ("outlet", _unbiased(rack_mean(outlet, drive.servers), fit), TEMP_NOISE_K),
-            ("inlet", _unbiased(course.inlet_c - measured.inlet_c, fit), TEMP_NOISE_K),
-            ("return", _unbiased(course.hot_c - measured.return_c, fit), TEMP_NOISE_K),
-            ("supply", course.supply_c - measured.supply_c, TEMP_NOISE_K),
+            ("heat", course.heat_w - heat, HEAT_NOISE_FRAC * load),
+            ("outlet", _unbiased(course.outlet_c @ before.rack_share - outlet), TEMP_NOISE_K),
+            ("inlet", _unbiased(course.inlet_c - measured.inlet_c[:split]), TEMP_NOISE_K),
+            ("return", _unbiased(course.hot_c - measured.return_c[:split]), TEMP_NOISE_K),
+            ("supply", course.supply_c - measured.supply_c[:split], TEMP_NOISE_K),
         )
-        return [Block(name, r[fit], scale) for name, r, scale in pairs if np.isfinite(r[fit]).any()]
+        return [Block(name, r, scale) for name, r, scale in pairs if np.isfinite(r).any()]
 
-    calibration = calibrate(model, priors)
-    course = run(calibration.values)
-    local = {n: _placed(course, y, fit) for n, y in measured.local_c.items()}
+    calibration = calibrate(model, pod_priors(drive, split, _start(drive, measured, split)))
+    course = run_pod(_law(calibration.values), scaled, drive.step_s)
+    local = {n: _placed(course, y, split) for n, y in measured.local_c.items()}
     return PodFit(
         calibration=calibration,
         run=course,
         heat_w=course.heat_w,
-        outlet_c=course.outlet_c + _bias(measured.outlet_c - course.outlet_c, fit),
-        inlet_c=course.inlet_c + _bias(measured.inlet_c - course.inlet_c, fit),
-        return_c=course.hot_c + _bias(measured.return_c - course.hot_c, fit),
+        outlet_c=course.outlet_c + _bias((measured.outlet_c - course.outlet_c)[:split]),
+        inlet_c=course.inlet_c + _bias((measured.inlet_c - course.inlet_c)[:split]),
+        return_c=course.hot_c + _bias((measured.return_c - course.hot_c)[:split]),
         supply_c=course.supply_c,
         local_c={n: series for n, (series, _) in local.items()},
         warmth={n: warmth for n, (_, warmth) in local.items()},
@@ -181,36 +193,42 @@ def rack_mean(values: Floats, servers: Floats) -> Floats:
     return mean
 
 
-def _scaled(drive: PodInput, fit: Bools) -> PodDrive:
+def _scaled(drive: PodInput, split: int) -> PodDrive:
     """The drive with speeds and signals relative to their means in the part that fits."""
     share = drive.servers / drive.servers.sum()
-    speed = drive.speed / float((drive.speed[fit] * share).sum(axis=1).mean())
-    signal = drive.signal / float(drive.signal[fit].mean())
+    speed = drive.speed / float((drive.speed[:split] * share).sum(axis=1).mean())
+    signal = drive.signal / float(drive.signal[:split].mean())
     return PodDrive(drive.rack_w, share, np.maximum(speed, LEAST_SPEED), np.maximum(signal, LEAST_SPEED), drive.room_c)
+
+
+def _start(drive: PodInput, measured: PodMeasured, split: int) -> float:
+    """Heat at the begin: the first few that were measured, or the power of the racks where none was."""
+    first = measured.heat_w[: min(max(round(START_S / drive.step_s), 1), split)]
+    first = first[np.isfinite(first)]
+    return float(np.median(first)) if first.size else float(drive.rack_w[0].sum())
 
 
 def _law(values: dict[str, float]) -> PodLaw:
     return PodLaw(**values, water_c=values["supply_c"] - WATER_BELOW_K)
 
 
-def _bias(error: Floats, fit: Bools) -> Floats:
-    """Mean error where the fit may look, by column; 0 where there is none."""
-    seen = error[fit]
-    good = np.isfinite(seen)
-    return np.asarray(np.nan_to_num(seen).sum(axis=0) / np.maximum(good.sum(axis=0), 1))
+def _bias(error: Floats) -> Floats:
+    """Mean error by column; 0 where there is none."""
+    good = np.isfinite(error)
+    return np.asarray(np.nan_to_num(error).sum(axis=0) / np.maximum(good.sum(axis=0), 1))
 
 
-def _unbiased(error: Floats, fit: Bools) -> Floats:
-    return error - _bias(error, fit)
+def _unbiased(error: Floats) -> Floats:
+    return error - _bias(error)
 
 
-def _placed(course: PodRun, y: Floats, fit: Bools) -> tuple[Floats, float]:
+def _placed(course: PodRun, y: Floats, split: int) -> tuple[Floats, float]:
     """A sensor somewhere in the pod: cold aisle plus a share of the way to the hot one, plus its bias."""
     way = course.hot_c - course.cold_c
-    seen = fit & np.isfinite(y)
+    seen = np.isfinite(y) & (np.arange(y.size) < split)
     if seen.sum() < 3 or float(np.ptp(way[seen])) < 1e-6:
         return np.full(y.size, np.nan), float("nan")
     columns = np.stack([way[seen], np.ones(int(seen.sum()))], axis=1)
     warmth = float(np.clip(np.linalg.lstsq(columns, (y - course.cold_c)[seen], rcond=None)[0][0], 0.0, 1.5))
     line = course.cold_c + warmth * way
-    return line + _bias(y - line, fit), warmth
+    return line + _bias((y - line)[:split]), warmth

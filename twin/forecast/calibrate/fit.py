@@ -93,8 +93,9 @@ def calibrate(model: Model, priors: Sequence[Prior], passes: int = PASSES) -> Ca
         passes: rounds of noise from residuals.
 
     Returns:
-        The fit. A parameter whose deviation stays above :data:`INFORMED` of its prior's keeps its prior value and interval; the
-        others are fitted once more with it there, and their intervals hold its uncertainty.
+        The fit. A parameter whose deviation stays above :data:`INFORMED` of its prior's keeps its prior value and interval, the least
+        told one first: of two that only show as a product one keeps its prior and the other takes what the data say. Those are
+        fitted once more, and their intervals hold the uncertainty of all.
 
     Raises:
         NotConverged: the optimiser stopped without an answer.
@@ -106,11 +107,10 @@ def calibrate(model: Model, priors: Sequence[Prior], passes: int = PASSES) -> Ca
     for _ in range(passes):
         z = problem.solve(z, noise, free)
         noise = problem.noise(z)
-    covariance = problem.covariance(z, noise)
-    free = np.sqrt(np.diag(covariance)) <= INFORMED
+    free = _told(problem.normal(z, noise))
     z = problem.solve(np.where(free, z, 0.0), noise, free)
     noise = problem.noise(z)
-    covariance = problem.covariance(z, noise)
+    covariance = np.asarray(np.linalg.inv(problem.normal(z, noise)), np.float64)
     deviation = np.sqrt(np.diag(covariance))
     fitted = {}
     for k, p in enumerate(priors):
@@ -157,7 +157,8 @@ class _Problem:
     def noise(self, z: Floats) -> dict[str, float]:
         return {b.name: _noise(b) for b in self.blocks(z)}
 
-    def covariance(self, z: Floats, noise: dict[str, float]) -> Floats:
+    def normal(self, z: Floats, noise: dict[str, float]) -> Floats:
+        """Normal matrix at an estimate; the inverse of the covariance."""
         at = self.residuals(z, noise)
         columns = []
         for k in range(z.size):
@@ -166,7 +167,19 @@ class _Problem:
             moved[k] += step
             columns.append((self.residuals(moved, noise) - at) / step)
         slope = np.stack(columns, axis=1)
-        return np.asarray(np.linalg.inv(slope.T @ slope), np.float64)
+        return np.asarray(slope.T @ slope, np.float64)
+
+
+def _told(normal: Floats) -> Bools:
+    """Parameters that data can tell: the least told one is put at its prior, until all that remain are told given those."""
+    free = np.ones(normal.shape[0], np.bool_)
+    while free.any():
+        deviation = np.sqrt(np.diag(np.linalg.inv(normal[np.ix_(free, free)])))
+        worst = int(deviation.argmax())
+        if deviation[worst] <= INFORMED:
+            break
+        free[np.flatnonzero(free)[worst]] = False
+    return free
 
 
 def _noise(block: Block) -> float:

@@ -62,7 +62,7 @@ class Fitted:
         value: estimate; the prior's value where data cannot tell.
         interval: its 90 % interval; the prior's where data cannot tell.
         prior: what was known beforehand.
-        identifiable: whether data took away at least half of the prior variance.
+        identifiable: whether data take away at least half of the prior variance, given the priors of those that they cannot tell.
     """
 
     value: float
