@@ -32,6 +32,17 @@ class Axis:
 
 
 @dataclass(frozen=True)
+class PipeAxis(Axis):
+    """Pieces of headers that are drawn as a mesh.
+
+    Attributes:
+        loop: (P,) loop that each is a piece of.
+    """
+
+    loop: Ints
+
+
+@dataclass(frozen=True)
 class RackAxis(Axis):
     """Racks (R), whatever their state.
 

@@ -1,7 +1,7 @@
 """Every fault and doubt of a site at once, each with its file, row, column and the way out.
 
 A further check is one function under :func:`topology.rules.rule` in ``check_structure`` (names, ids, feeds in a circle),
-``check_place`` (positions, dates, schemes, meters), ``check_power`` or ``check_cooling``; nothing else has to be told of it.
+``check_place`` (positions, dates, schemes, meters), ``check_power``, ``check_cooling`` or ``check_pipes``; nothing else has to be told.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from topology import check_cooling, check_place, check_power, check_structure
+from topology import check_cooling, check_pipes, check_place, check_power, check_structure
 from topology.errors import Finding
 from topology.kinds import SITE_FILES
 from topology.models import Catalog
@@ -19,7 +19,7 @@ from topology.rules import Context, Rule
 from topology.site import Site
 from topology.units import split
 
-RULES: tuple[Rule, ...] = (*check_structure.RULES, *check_place.RULES, *check_power.RULES, *check_cooling.RULES)
+RULES: tuple[Rule, ...] = (*check_structure.RULES, *check_place.RULES, *check_power.RULES, *check_cooling.RULES, *check_pipes.RULES)
 
 
 def check_site(site: Site | Path | str, catalog: Catalog | None = None) -> tuple[Finding, ...]:

@@ -50,6 +50,7 @@ def _coolant(site: Site) -> Iterator[Edge]:
         yield (cdu.id, cdu.loop, "coolant")
     yield from ((p.id, p.host, "coolant") for p in site.pumps.values())
     yield from ((m.loop, m.id, "coolant") for m in site.manifolds.values())
+    yield from ((p.loop, p.id, "coolant") for p in site.pipes.values())
     yield from ((u.fws, u.id, "coolant") for u in site.air_units.values())
     yield from ((u.id, u.hall, "coolant") for u in site.air_units.values())
     for rack in site.racks.values():

@@ -20,6 +20,7 @@ HOLDING = ("reserved", "committed", "installed", *DRAWING)
 CONTROLS = ("dp", "flow")
 PUMP_STAGINGS = ("all", "on_demand")
 RETURNS = ("direct", "reverse")
+SIDES = ("both", "supply", "return")
 FRICTIONS = ("colebrook", "haaland", "swamee_jain", "nikuradse")
 """Friction laws that a loop may name; see :mod:`twin.solvers.friction`."""
 POWER_KINDS = ("utility", "generator", "transformer", "switchboard", "ups", "sts", "pdu", "busway", "breaker")
@@ -205,6 +206,27 @@ class Manifold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pipe:
+    """A piece of a TCS loop's header between two junctions; a loop with pipes is solved as the mesh that they make.
+
+    An end is the id of a CDU or a manifold of the loop, which joins there, or any other name, which is a junction.
+    """
+
+    id: str = col("name of the piece")
+    loop: str = col("TCS loop that it is a piece of", refs=("loop",))
+    start: str = col("CDU, manifold or junction at one end")
+    end: str = col("CDU, manifold or junction at the other end")
+    side: str = col("both: one pipe on the supply and one on the return side; supply; return", choices=SIDES, default="both")
+    length_m: float = col("length", unit="m", positive=True)
+    diameter_m: float = col("inner diameter", unit="m", positive=True)
+    roughness_m: float = col("wall roughness", unit="m", default=45e-6)
+    minor_k: float = col("loss coefficient of bends and tees", type="number", default=0.0, low=0.0)
+    kv_m3_s: float | None = col("valve in it: its flow of water at 1 bar (Kv); none where empty", unit="m3_s", default=None, positive=True)
+    check: bool = col("check valve: only from start to end on the supply side, only back on the return", type="flag", default=False)
+    state: str = col("whether its valves are open", choices=("open", "closed"), default="open")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pump:
     """A pump of its own; a CDU's integrated pumps need no row here."""
 
@@ -312,14 +334,14 @@ class Meter:
 
 SITE_FILES: Mapping[str, type] = {
     "halls": Hall, "rows": Row, "positions": Position, "racks": Rack, "power": PowerElement, "power_links": PowerLink,
-    "loops": Loop, "cdus": Cdu, "manifolds": Manifold, "pumps": Pump, "air_units": AirUnit, "towers": Tower,
+    "loops": Loop, "cdus": Cdu, "manifolds": Manifold, "pipes": Pipe, "pumps": Pump, "air_units": AirUnit, "towers": Tower,
     "chillers": Chiller, "dry_coolers": DryCooler, "redundancy": Redundancy, "common_causes": CommonCause, "meters": Meter,
 }  # fmt: skip
 """File stem in a site folder to the kind of its rows."""
 
 KIND_NAMES: Mapping[type, str] = {
     Hall: "hall", Row: "row", Position: "position", Rack: "rack", PowerElement: "power", PowerLink: "power_link",
-    Loop: "loop", Cdu: "cdu", Manifold: "manifold", Pump: "pump", AirUnit: "air_unit", Tower: "tower",
+    Loop: "loop", Cdu: "cdu", Manifold: "manifold", Pipe: "pipe", Pump: "pump", AirUnit: "air_unit", Tower: "tower",
     Chiller: "chiller", DryCooler: "dry_cooler", Redundancy: "redundancy", CommonCause: "common_cause", Meter: "meter",
 }  # fmt: skip
 

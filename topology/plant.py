@@ -20,6 +20,7 @@ from topology.axes import (
     Ints,
     LoopAxis,
     ManifoldAxis,
+    PipeAxis,
     PowerAxis,
     PumpAxis,
     RackAxis,
@@ -33,6 +34,7 @@ from topology.plant_axes import (
     hall_axis,
     loop_axis,
     manifold_axis,
+    pipe_axis,
     pump_axis,
     rack_axis,
 )
@@ -52,6 +54,7 @@ class Plant:
         manifolds: row manifolds.
         cdus: coolant distribution units.
         air_units: fan walls and CRAHs.
+        pipes: pieces of headers that are drawn as a mesh.
         pumps: pumps, integrated ones included.
         towers: cooling tower cells.
         chillers: trim chillers.
@@ -68,6 +71,7 @@ class Plant:
     manifolds: ManifoldAxis
     cdus: ExchangerAxis
     air_units: ExchangerAxis
+    pipes: PipeAxis
     pumps: PumpAxis
     towers: TowerAxis
     chillers: ChillerAxis
@@ -80,8 +84,8 @@ class Plant:
     def index(self) -> Mapping[str, tuple[str, int]]:
         """Element id -> (axis name, index); gear is found on the gear axis, the pumps inside a CDU on the pump axis."""
         axes: tuple[tuple[str, Axis], ...] = (
-            ("halls", self.halls), ("loops", self.loops), ("manifolds", self.manifolds), ("power", self.power),
-            ("pumps", self.pumps), ("gear", self.gear), ("racks", self.racks),
+            ("halls", self.halls), ("loops", self.loops), ("manifolds", self.manifolds), ("pipes", self.pipes),
+            ("power", self.power), ("pumps", self.pumps), ("gear", self.gear), ("racks", self.racks),
         )  # fmt: skip
         return {i: (name, k) for name, axis in axes for k, i in enumerate(axis.ids)}
 
@@ -128,6 +132,7 @@ def plant(site: Site) -> Plant:
         manifolds=manifold_axis(site, racks, loop),
         cdus=cdus,
         air_units=air_unit_axis(site, loops, loop, hall, gears),
+        pipes=pipe_axis(site, loop),
         pumps=pump_axis(site, cdus, loop, gears),
         towers=tower_axis(site, loop, gears),
         chillers=chiller_axis(site, loop, gears),

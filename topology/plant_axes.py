@@ -21,6 +21,7 @@ from topology.axes import (
     HallAxis,
     LoopAxis,
     ManifoldAxis,
+    PipeAxis,
     PumpAxis,
     RackAxis,
 )
@@ -203,6 +204,12 @@ def air_unit_axis(
         fan_floor_frac=_floats([m.fan_floor_frac for m in models]), aux_w=zero, resistance=zero.copy(), pump_fixed_w=zero.copy(),
         gear=_ints([gear(u.id) for u in units]),
     ))  # fmt: skip
+
+
+def pipe_axis(site: Site, loop: Callable[[str], int]) -> PipeAxis:
+    """Pieces of headers, in file order."""
+    pipes = tuple(site.pipes.values())
+    return _freeze(PipeAxis(ids=tuple(p.id for p in pipes), loop=_ints([loop(p.loop) for p in pipes])))
 
 
 def pump_axis(site: Site, cdus: ExchangerAxis, loop: Callable[[str], int], gear: Callable[[str], int]) -> PumpAxis:

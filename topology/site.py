@@ -26,6 +26,7 @@ from topology.kinds import (
     Loop,
     Manifold,
     Meter,
+    Pipe,
     Position,
     PowerElement,
     PowerLink,
@@ -68,6 +69,7 @@ class Site:
     loops: Mapping[str, Loop] = field(default_factory=dict)
     cdus: Mapping[str, Cdu] = field(default_factory=dict)
     manifolds: Mapping[str, Manifold] = field(default_factory=dict)
+    pipes: Mapping[str, Pipe] = field(default_factory=dict)
     pumps: Mapping[str, Pump] = field(default_factory=dict)
     air_units: Mapping[str, AirUnit] = field(default_factory=dict)
     towers: Mapping[str, Tower] = field(default_factory=dict)
@@ -99,6 +101,7 @@ class Site:
             self.loops,
             self.cdus,
             self.manifolds,
+            self.pipes,
             self.pumps,
             self.air_units,
             self.towers,
