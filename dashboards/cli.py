@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from dashboards.commands import cases, console, demo, export, headroom, heat, ingest, loops, protection, replay, site, solve, store, year
+from dashboards.commands import cases, console, demo, export, headroom, heat, ingest, loops, protection, replay, ride, site, solve, store, year
 from dashboards.commands.output import complain
 from topology.errors import RacktwinError, UsageError
 
@@ -26,6 +26,7 @@ COMMANDS = (
     cases.cases,
     protection.protection,
     replay.replay,
+    ride.ride,
     year.year,
     headroom.headroom,
     export.export,

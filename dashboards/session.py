@@ -35,6 +35,10 @@ from twin.loads import from_nameplate, from_power, from_utilisation
 from twin.power.protection import Protection, protection
 from twin.solvers.steady import solve_steady
 from twin.state import Ambient, Loads, Outages, SteadyState
+from twin.transient.events import parse
+from twin.transient.outcome import Outcome, outcome
+from twin.transient.ride import Plan, Trajectory, ride
+from twin.transient.swing import Swing, swing
 
 MOMENT_STEP_S = 60.0
 """Width of the window that ``--at`` averages over; where nothing was measured in it, the quarter hour before counts as well."""
@@ -82,6 +86,25 @@ class Solved:
         """Rack with the hottest accelerator among those that draw; -1 where none draws."""
         drawing = self.state.loads.rack_w[0] > 0.0
         return int(np.where(drawing, self.state.heat.chip_c[0], -np.inf).argmax()) if drawing.any() else -1
+
+
+@dataclass(frozen=True)
+class Ridden:
+    """A ride with what it comes to.
+
+    Attributes:
+        trip: the ride.
+        outcome: seconds to each limit, what goes first, what saves it.
+        swings: power swings that were asked for.
+        basis: what the racks draw at the start.
+        findings: doubts about the telemetry behind it.
+    """
+
+    trip: Trajectory
+    outcome: Outcome
+    swings: tuple[Swing, ...]
+    basis: str
+    findings: tuple[Finding, ...]
 
 
 @dataclass(frozen=True)
@@ -193,6 +216,27 @@ class Session:
         state = solve_steady(self.plant, loads, ambient, Outages.of(self.plant, [tuple(outage)]))
         values = self.limits.values(state)
         return Solved(self.plant, state, self.limits, values[0], self.limits.margins(values)[0], basis, at, findings)
+
+    def ride(
+        self, events: Sequence[str], for_s: float, step_s: float = 1.0, utilisation: Utilisation | None = None,
+        at: dt.datetime | None = None, wet_bulb_c: float | None = None, cap: tuple[float, float] | None = None, shutdown: bool = True,
+        progress: Progress | None = None,
+    ) -> Ridden:  # fmt: skip
+        """Let events happen to the site at rest; loads and weather as in :meth:`solve`.
+
+        ``cap`` is a time after the first event and the share of power that a cap then leaves.
+        """
+        loads, basis, findings, measured_c = self.loads(utilisation, at)
+        wet = wet_bulb_c if wet_bulb_c is not None else measured_c
+        ambient = Ambient(np.array([self.site.settings.design_wet_bulb_c if wet is None else wet]))
+        asked = parse(self.plant, events, for_s)
+        if cap is not None and asked:
+            capped = f"t={asked[0].time_s + cap[0]:g} cap {cap[1]:g}"
+            asked = parse(self.plant, [*(e.text for e in asked), capped], for_s)
+        plan = Plan(for_s, step_s, levels=lambda u: from_utilisation(self.plant, u), shutdown=shutdown)
+        trip = ride(self.plant, loads, ambient, asked, plan, progress)
+        swings = tuple(swing(self.plant, trip.start, e.swing_hz, e.value) for e in asked if e.verb == "swing")
+        return Ridden(trip, outcome(trip), swings, basis, findings)
 
     def cases(self, utilisation: Utilisation | None = None, at: dt.datetime | None = None, progress: Progress | None = None) -> CaseTable:
         """Every single failure at a utilisation, at a measured moment, or (by default) at allocated power and design weather."""

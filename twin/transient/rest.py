@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
 import numpy as np
 
@@ -40,24 +41,27 @@ def branch_gear(plant: Plant) -> Ints:
     return gear
 
 
-def running(plant: Plant, gear_on: Bools) -> Floats:
-    """(B,) equal pumps that run in each branch.
+def running(plant: Plant, gear_on: Bools, lost: Collection[str] = ()) -> Floats:
+    """(B,) equal pumps that run in each branch: all that can.
 
     Args:
         plant: the plant.
         gear_on: (G,) gear that runs.
+        lost: names of what is lost; ``cdu-1/pumps`` is one pump of that CDU.
     """
     order, first = members(plant)
     pumps, cdus = plant.pumps, plant.cdus
+    fewer = np.asarray([i in lost for i in pumps.ids], dtype=np.float64)
+    left = np.maximum(pumps.count - fewer, 0.0)
     count = np.zeros(order.size)
     for x in range(plant.loops.n):
         for i in range(first[x], first[x + 1]):
             k = order[i]
             if plant.loops.fws[x]:
-                count[i] = pumps.count[k] * gear_on[pumps.gear[k]]
+                count[i] = left[k] * gear_on[pumps.gear[k]]
                 continue
             own = np.flatnonzero(pumps.cdu == k)
-            turning = float((pumps.count[own] * gear_on[pumps.gear[own]]).sum()) if own.size else 1.0
+            turning = float((left[own] * gear_on[pumps.gear[own]]).sum()) if own.size else 1.0
             count[i] = turning * gear_on[cdus.gear[k]]
     return count
 

@@ -96,9 +96,7 @@ class Plan:
     shutdown: bool = True
 
 
-def ride(
-    plant: Plant, loads: Loads, ambient: Ambient, events: Sequence[Event], plan: Plan, progress: Progress | None = None
-) -> Trajectory:
+def ride(plant: Plant, loads: Loads, ambient: Ambient, events: Sequence[Event], plan: Plan, progress: Progress | None = None) -> Trajectory:
     """Let events happen to a plant that was at rest.
 
     Args:
@@ -337,7 +335,7 @@ class _Trip:
         parts, electric, p = self.parts, self.electric, self.parts.plant
         on = electric.gear_on
         gear = branch_gear(p)
-        count = running(p, on)
+        count = running(p, on, electric.lost)
         kept = np.where(count > 0.0, count, running(p, np.ones(p.gear.n, bool)))
         powered = (count > 0.0) & on[gear]
         self._restarted = {g: t for g, t in self._restarted.items() if t > now + 1e-9}

@@ -7,18 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from topology.axes import Bools, Floats
-from topology.plant import Plant
-from twin.solvers.bank import conductance_w_k
+from twin.solvers.bank import Exchangers, conductance_w_k
 from twin.solvers.laws import exchanger_w_k
 from twin.solvers.rpu import AIR_STEPS, COOLANT_STEPS, step_duty
+from twin.solvers.momentum import header
 from twin.solvers.transient_control import firmware_integral
+from twin.solvers.transient_flow import hand_out
 from twin.solvers.transient_halls import AIR_CP
 from twin.solvers.transient_parts import State, Work
 from twin.solvers.transient_racks import both_sides_w_k
 from twin.solvers.transport import SLUGS, Pipes
 from twin.state import SteadyState
 from twin.transient.prepare import Parts
-from twin.transient.rest import at_rest, running
+from twin.transient.rest import at_rest, members, running
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,11 @@ class Start:
         state: temperatures, valves, speeds, flows.
         work: scratch, holding the flows and heats of the start.
         pipes: pipes and what is in them.
-        open_w_k: (L,) unused by TCS loops; flow that valves take at the set-point times heat capacity.
     """
 
     state: State
     work: Work
     pipes: Pipes
-    open_w_k: Floats
 
 
 def begin(parts: Parts, start: SteadyState, gear_on: Bools) -> Start:
@@ -49,7 +48,7 @@ def begin(parts: Parts, start: SteadyState, gear_on: Bools) -> Start:
     Returns:
         A state of rest.
     """
-    plant, b = parts.plant, parts.branches
+    plant = parts.plant
     work, state = _work(parts), _state(parts, start)
     count = running(plant, gear_on)
     for x in np.flatnonzero(~plant.loops.fws):
@@ -68,14 +67,13 @@ def begin(parts: Parts, start: SteadyState, gear_on: Bools) -> Start:
         if np.abs(phi - before).max(initial=0.0) < 1e-13:
             break
     work.phi[:] = phi
-    _pump_power(parts, work, asked)
+    _pump_power(parts, start, work, asked)
     _share_flow(parts, state, work)
     _exchangers(parts, start, state, work)
     _plant_side(parts, start, state, work)
     pipes = _pipes(parts, start, state, work)
     state.last_c[:] = _readings(parts, start, state)
-    assert b.first[-1] == state.flow.size
-    return Start(state, work, pipes, asked * plant.loops.cp_j_kg_k)
+    return Start(state, work, pipes)
 
 
 def _work(parts: Parts) -> Work:
@@ -127,16 +125,18 @@ def _rest(parts: Parts, state: State, work: Work, x: int, count: Floats, asked: 
 
 def _share_flow(parts: Parts, state: State, work: Work) -> None:
     """Rack flows of every TCS loop at its flow."""
-    from twin.solvers.transient_flow import hand_out
-
     for x in np.flatnonzero(~parts.plant.loops.fws):
         hand_out(parts.loops, parts.branches, int(x), parts.curves.share, float(work.loop_kg_s[x]), state.rack_kg_s)
 
 
-def _pump_power(parts: Parts, work: Work, asked: Floats) -> None:
-    from twin.solvers.momentum import header
-
-    b = parts.branches
+def _pump_power(parts: Parts, start: SteadyState, work: Work, asked: Floats) -> None:
+    """Power of pumps; efficiencies are set so that it is that of the steady solve, which may stage pumps."""
+    b, p = parts.branches, parts.plant
+    order, _ = members(p)
+    seen = start.flow.pump_w[0]
+    of_cdu = np.zeros(p.cdus.n)
+    inside = p.pumps.cdu >= 0
+    np.add.at(of_cdu, p.pumps.cdu[inside], seen[inside])
     for x in range(parts.plant.loops.n):
         if work.loop_kg_s[x] <= 0.0:
             continue
@@ -145,13 +145,17 @@ def _pump_power(parts: Parts, work: Work, asked: Floats) -> None:
         dp, _ = header(b, x, float(work.loop_kg_s[x]), float(asked[x]))
         own = slice(int(b.first[x]), int(b.first[x + 1]))
         head = dp + b.inner[own] * work.mean[own] ** 2
-        power = work.mean[own] / parts.loops.rho_kg_m3[x] * head / parts.loops.efficiency[own]
+        hydraulic = work.mean[own] / parts.loops.rho_kg_m3[x] * head
+        drawn = seen[order[own]] if p.loops.fws[x] else of_cdu[order[own]]
+        known = np.isfinite(parts.loops.efficiency[own]) & (drawn > 0.0) & (hydraulic > 0.0)
+        parts.loops.efficiency[own] = np.divide(hydraulic, drawn, out=parts.loops.efficiency[own].copy(), where=known)
+        power = hydraulic / parts.loops.efficiency[own]
         work.pump_w[own] = np.where(work.mean[own] > 0.0, power + parts.loops.fixed_w[own], 0.0)
 
 
 def _fans(parts: Parts, start: SteadyState, state: State, work: Work, gear_on: Bools) -> None:
     """Fan speeds of air units from their power, and the heat of each hall without them."""
-    units, plant = plant_units(parts.plant), parts.plant
+    units, plant = parts.plant.air_units, parts.plant
     power = start.heat.gear_w[0, plant.air_units.gear] if plant.air_units.n else np.zeros(0)
     on = gear_on[plant.air_units.gear] if plant.air_units.n else np.zeros(0, bool)
     fans = np.zeros(plant.halls.n)
@@ -164,11 +168,6 @@ def _fans(parts: Parts, start: SteadyState, state: State, work: Work, gear_on: B
         speed = float(min(max(speed, units.fan_floor_frac[a]), 1.0))
         state.unit_fan[a] = speed
         work.fan[a] = speed
-
-
-def plant_units(plant: Plant):  # type: ignore[no-untyped-def]
-    """Air units of a plant."""
-    return plant.air_units
 
 
 def _valves(parts: Parts, start: SteadyState, state: State, work: Work, phi: Floats) -> Floats:
@@ -244,7 +243,7 @@ def _exchangers(parts: Parts, start: SteadyState, state: State, work: Work) -> N
         state.unit_valve[a, 2] = state.unit_valve[a, 3] - parts.units.set_c[a]
 
 
-def _anchor(x, i: int, hot: float, cold: float, duty_w: float, span_k: float) -> float:  # type: ignore[no-untyped-def]
+def _anchor(x: Exchangers, i: int, hot: float, cold: float, duty_w: float, span_k: float) -> float:
     """Factor on an exchanger's law that gives a duty at a span of inlets; 1 where it stands still."""
     if hot <= 0.0 or cold <= 0.0 or duty_w <= 0.0 or span_k <= 0.0:
         return 1.0
