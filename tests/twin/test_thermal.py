@@ -87,7 +87,8 @@ def _with_flow(site: Site, flow: float) -> Plant:
 
     low, high = 1e3, 2e6
     p = plant(site)
-    strong = replace(p, pumps=replace(p.pumps, shutoff_pa=np.where(p.pumps.cdu >= 0, 1e9, p.pumps.shutoff_pa)))
+    strong = replace(p, pumps=replace(p.pumps, shutoff_pa=np.where(p.pumps.cdu >= 0, 1e9, p.pumps.shutoff_pa)),
+                     hydraulics=replace(p.hydraulics, floor_frac=np.zeros(p.pumps.n)))  # fmt: skip
     for _ in range(60):
         mid = 0.5 * (low + high)
         p = replace(strong, loops=replace(strong.loops, dp_pa=np.where(strong.loops.fws, strong.loops.dp_pa, mid)))

@@ -125,11 +125,11 @@ def _state(plant: Plant, loads: Loads, flow: FlowState, row: Ints, gear_on: Bool
     hall_supply = np.where(hall_ok, out.hall_supply, np.inf)
     loop_of = plant.manifolds.loop[racks.manifold] if plant.manifolds.n else np.zeros(racks.n, np.int64)
     hung = racks.manifold >= 0
-    m = flow.rack_kg_s[row]
+    m = flow.rack_kg_s if flow.rack_kg_s.shape[0] == 1 else flow.rack_kg_s[row]  # one flow serves every scenario
     wet = hung & (m > 0.0)
     coolant = np.where(hung, loop_supply[:, loop_of], hall_supply[:, racks.hall])
     cp = np.where(hung, plant.loops.cp_j_kg_k[loop_of], 1.0)
-    rise = np.divide(loads.liquid_w, m * cp, out=np.zeros_like(m), where=wet)
+    rise = np.divide(loads.liquid_w, m * cp, out=np.zeros(loads.liquid_w.shape), where=wet)
     plate = plates(plant, loads, m, coolant)
     stuck = (held > 0.0) & (loads.chip_w > 0.0)
     chip: Floats = np.where(stuck, np.inf, plate.chip_c(loads.chip_w))
@@ -139,7 +139,7 @@ def _state(plant: Plant, loads: Loads, flow: FlowState, row: Ints, gear_on: Bool
         hall_supply_c=hall_supply, hall_return_c=np.where(hall_ok, out.hall_return, np.inf), hall_w=out.hall_heat,
         **_outside(plant, out.side), gear_w=_gear_power(plant, flow, row, gear_on, out),
         coolant_c=coolant, plate_inlet_c=plate.inlet_c + plate.series_k_w * loads.chip_w,
-        chip_c=chip, memory_c=chip + racks.r_memory_k_w * loads.chip_w, runaway=np.zeros(m.shape, bool), leakage_w=np.zeros_like(m),
+        chip_c=chip, memory_c=chip + racks.r_memory_k_w * loads.chip_w, runaway=np.zeros(chip.shape, bool), leakage_w=np.zeros(chip.shape),
         rack_return_c=np.where(wet, coolant + rise, coolant),
         inlet_c=hall_supply[:, racks.hall], cooled=(held <= 0.0) & (~wet | loop_ok[:, loop_of]) & hall_ok[:, racks.hall],
     )  # fmt: skip

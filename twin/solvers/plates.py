@@ -53,7 +53,7 @@ def plates(plant: Plant, loads: Loads, rack_kg_s: Floats, coolant_c: Floats) -> 
     Args:
         plant: the plant.
         loads: (S, R) loads.
-        rack_kg_s: (S, R) coolant flow of each rack, 0 without liquid.
+        rack_kg_s: (S, R) coolant flow of each rack, 0 without liquid; or (1, R) that serves every scenario.
         coolant_c: (S, R) coolant at its inlet, or inlet air.
     """
     racks = plant.racks
@@ -64,7 +64,7 @@ def plates(plant: Plant, loads: Loads, rack_kg_s: Floats, coolant_c: Floats) -> 
     thin = wet & (path_w_k > 0.0)
     rise = coolant_c
     if loads.ahead_w is not None:
-        rise = coolant_c + np.divide(loads.ahead_w, path_w_k, out=np.zeros_like(path_w_k), where=thin)
+        rise = coolant_c + np.divide(loads.ahead_w, path_w_k, out=np.zeros(loads.ahead_w.shape), where=thin)
     series = np.divide(np.broadcast_to(racks.series_frac, path_w_k.shape), path_w_k, out=np.zeros_like(path_w_k), where=thin)
     q = rack_kg_s * racks.plate_share_frac
     flowing = wet & (q > 0.0)
