@@ -87,7 +87,7 @@ def moved_loops(trip: Trajectory, most: int = MOST_LOOPS) -> list[int]:
         most: how many.
     """
     w = trip.written
-    used = w.loop_kg_s[0] > 0.0
+    used = trip.start.flow.loop_kg_s[0] > 0.0
     span = np.where(used, np.ptp(w.loop_supply_c, axis=0), -1.0)
     return sorted(int(x) for x in np.argsort(-span, kind="stable")[:most] if used[x])
 
@@ -96,7 +96,7 @@ def _flow(figure: go.Figure, trip: Trajectory, time: Floats, every: int) -> None
     w = trip.written
     for n, x in enumerate(moved_loops(trip)):
         line = _line(
-            time, 100.0 * w.loop_kg_s[::every, x] / w.loop_kg_s[0, x], trip.plant.loops.ids[x], SERIES[n % len(SERIES)], "%", ".0f"
+            time, 100.0 * w.loop_kg_s[::every, x] / trip.start.flow.loop_kg_s[0, x], trip.plant.loops.ids[x], SERIES[n % len(SERIES)], "%", ".0f"
         )
         line.showlegend = False
         figure.add_trace(line, 3, 1)

@@ -135,7 +135,8 @@ def _reached(trip: Trajectory) -> list[Reached]:
 def _loop(trip: Trajectory, x: int) -> LoopLoss:
     plant, w = trip.plant, trip.written
     flow, supply = w.loop_kg_s[:, x], w.loop_supply_c[:, x]
-    stood = (flow < STOOD * flow[0]) & (flow[0] > 0.0)
+    usual = float(trip.start.flow.loop_kg_s[0, x])
+    stood = (flow < STOOD * usual) & (usual > 0.0)
     lost = _first(w.time_s, stood)
     again = _first(w.time_s, ~stood & (w.time_s > lost)) if math.isfinite(lost) else math.inf
     warm = float(trip.loop_limit_s[x])
