@@ -13,13 +13,31 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from dashboards.commands import cases, console, demo, export, headroom, heat, ingest, loops, protection, replay, ride, site, solve, store, year
+from dashboards.commands import (
+    cases,
+    console,
+    demo,
+    export,
+    feeds,
+    headroom,
+    heat,
+    ingest,
+    loops,
+    protection,
+    replay,
+    ride,
+    site,
+    solve,
+    store,
+    year,
+)
 from dashboards.commands.output import complain
 from topology.errors import RacktwinError, UsageError
 
 COMMANDS = (
     ingest.ingest,
     solve.solve,
+    feeds.feeds,
     loops.loops,
     heat.rack,
     heat.cdu,

@@ -157,8 +157,9 @@ def power_ratings(plant: Plant) -> Sequence[Family]:
     ampere = np.where(p.voltage_v > 0.0, p.rating_a, np.inf)
 
     def fullest(state: SteadyState, own: Ints) -> Floats:
-        found = phases(plant, state)
-        return np.where(found.known, found.largest_a, state.power.current_a)[:, own]
+        found, volts = phases(plant, state), state.power.voltage_frac
+        real = found.largest_a / np.where(volts > 0.0, volts, 1.0)
+        return np.where(found.known, real, state.power.current_a)[:, own]
 
     return (
         _family("active power", "w", p, p.rating_w, lambda s, k: s.power.out_w[:, k], window_s=window),

@@ -11,7 +11,8 @@ import numpy as np
 from topology.models import Sku
 from topology.plant import Plant
 from topology.plates import PlateLaw, paths_of, plate_of
-from twin.loads import parts_w, stage_loss_w
+from twin.loads import parts_w
+from twin.staging import stage_loss_w
 from twin.state import SteadyState
 
 

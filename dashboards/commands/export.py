@@ -26,6 +26,7 @@ class What(StrEnum):
     headroom = "headroom"
     margins = "margins"
     cases = "cases"
+    feeds = "feeds"
 
 
 _What = Annotated[What, typer.Option("--what", help="Result to export.", show_default=False)]
@@ -42,6 +43,7 @@ def export(
     headroom (needs --sku; takes --by, --probability, --seed, --store): summary, placement, what binds, what frees most, margins.
     margins: every limit; of one moment with --utilisation or --store (and --at), else the smallest over all cases.
     cases: every single failure with its worst limit; at allocated power, --utilisation, or --store (and --at).
+    feeds: voltage, drop, current, kVA, power factor and loss of each power element at one moment, and its margins.
 
     A workbook holds all tables; Parquet and CSV take a file for each, named beside the first.
 
@@ -83,12 +85,20 @@ _MARGINS = "of the site as it stands, at allocated power and design wet bulb, th
 
 def _moment(session: Session, what: What, utilisation: str | None, at: str | None) -> tuple[tuple[Table, ...], Mapping[str, object]]:
     from dashboards import exports
+    from dashboards.feed_answers import elements, feed_table
 
     load, time = moment_of(session, utilisation, at)
-    if what is What.margins and (load is not None or time is not None):
+    if what is What.feeds or (what is What.margins and (load is not None or time is not None)):
         result = session.solve(load, time)
         wet = float(result.state.ambient.wet_bulb_c[0])
-        return (exports.margin_table(result),), {"basis": result.basis, "utilisation": utilisation, "at": time, "wet bulb [degC]": wet}
+        margins = exports.margin_table(result)
+        chosen = (feed_table(elements(result)), margins) if what is What.feeds else (margins,)
+        return chosen, {
+            "basis": result.basis,
+            "utilisation": utilisation,
+            "at": time,
+            "wet bulb [degC]": wet,
+        }
     with steps("solving cases") as told:
         swept = session.cases(load, time, told)
     basis = "utilisation" if load is not None else "measured" if time is not None else "nameplate"

@@ -48,9 +48,10 @@ def solve(
     session = open_session(site, store)
     load, time = moment_of(session, utilisation, at)
     result = session.solve(load, time, wet_bulb_c, elements_of(session, outage), dry_bulb_c)
-    from dashboards import answers, heat_answers
+    from dashboards import answers, feed_answers, heat_answers
 
-    answer = {**answers.solved(result, load), "heat": heat_answers.notable(result)}
+    powered = {"feeds": answers.plain(feed_answers.elements(result))}
+    answer = {**answers.solved(result, load), "heat": heat_answers.notable(result), **powered}
     emit(answer, as_json, lambda out: _show(out, answer, result))
     if not as_json:
         note_doubts(result.findings)
@@ -69,13 +70,16 @@ def _show(out: Console, answer: dict[str, Any], result: Solved) -> None:
             ("IT feeds", led.feed_w)]  # fmt: skip
     for name, watts in rows:
         out.print(f"  {name:<18}{text(float(watts[0]), 'w'):>12}")
-    out.print(f"  {'PUE':<18}{_ratio(answer['pue']):>9}     {_ratio(answer['pue_rack_input'])} at the rack's input")
+    out.print(f"  {'PUE':<18}{_ratio(answer['pue']):>9}     {_ratio(answer['pue_rack_input'])} at the racks' inputs (category 3)")
     hot = answer["hottest"]
     if hot:
         out.print(
             f"  {'hottest chip':<18}{'not cooled' if hot['chip_temp_c'] is None else text(hot['chip_temp_c'], 'c'):>12}  {hot['element']}"
         )
     _show_heat(out, answer["heat"])
+    low = min((f for f in answer["feeds"] if f["state"] == "live"), key=lambda f: f["voltage_frac"], default=None)
+    if low is not None and low["voltage_frac"] < 1.0:
+        out.print(f"  {'lowest voltage':<18}{percent(low['voltage_frac']):>12}  {low['element']}")
     out.print()
     loops = [(w["element"], w["kind"], *(text(_nan(w[k]), u) for k, u in _LOOP)) for w in answer["loops"]]
     if loops:
