@@ -9,7 +9,7 @@ from typing import Any
 from topology.ashrae import AIR
 from topology.errors import Finding
 from topology.kinds import Cdu, Loop
-from topology.models import AirUnitModel, CduModel, Coolant, PumpModel, Sku
+from topology.models import AirUnitModel, CduModel, Coolant, DryCoolerModel, PumpModel, Sku
 from topology.plant_axes import dew_floors_c
 from topology.rules import Allocated, Context, rule, rules_of
 
@@ -50,6 +50,41 @@ def loops_have_a_sink(c: Context) -> Iterator[Finding]:
         if loop.id not in sinks:
             what, file = ("CDU", "cdus.csv") if loop.kind == "tcs" else ("tower or dry cooler", "towers.csv")
             yield c.at(loop, "id", f"{loop.kind} loop {loop.id!r} has no {what}", f"add one to {file}", value=loop.id)
+
+
+@rule
+def economisers_have_chillers(c: Context) -> Iterator[Finding]:
+    """A mode of the economiser is for a facility loop with chillers; dry coolers alone cannot cool below the design dry bulb."""
+    chilled = {k.fws for k in c.site.chillers.values()}
+    for loop in c.site.loops.values():
+        if loop.economiser == "series" or "chiller" in c.unsure:
+            continue
+        if loop.kind != "fws":
+            yield c.at(loop, "economiser", f"{loop.id!r} is a TCS loop and has no economiser", "leave economiser empty")
+        elif loop.id not in chilled:
+            message = f"facility loop {loop.id!r} has no chiller that its economiser mode {loop.economiser!r} could leave the load to"
+            yield c.doubt(loop, "economiser", message, "leave economiser empty, or add a chiller; its towers and dry coolers cool it")
+
+
+@rule
+def dry_coolers_reach_their_set_point(c: Context) -> Iterator[Finding]:
+    """A loop with nothing but dry coolers is warm enough for the design weather: dry bulb, or wet bulb with pads."""
+    if not c.unsure.isdisjoint(("tower", "chiller", "dry_cooler")):
+        return
+    helped = {e.fws for t in (c.site.towers, c.site.chillers) for e in t.values()}
+    site = c.site.settings
+    for loop in c.site.loops.values():
+        models = [m for d in c.site.dry_coolers.values() if d.fws == loop.id and (m := c.model("dry_cooler_model", d.model))]
+        found = [m for m in models if isinstance(m, DryCoolerModel)]
+        if not found or loop.id in helped:
+            continue
+        pads = max(m.assist_effectiveness for m in found)
+        air_c = site.design_dry_bulb_c - pads * (site.design_dry_bulb_c - site.design_wet_bulb_c)
+        if loop.supply_c <= air_c:
+            message = (
+                f"{loop.id!r} at {loop.supply_c:g} degC is not above the {air_c:.1f} degC that its dry coolers take in at design weather"
+            )
+            yield c.doubt(loop, "supply_c", message, "raise the set-point, or add towers, pads or chillers")
 
 
 @rule

@@ -21,7 +21,7 @@ ROWS = [row(m, 1, h, dry=f"{4.0 * m + h / 4.0:.1f}", humid="70") for m in (1, 7)
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("year") / "small"
-    write_site(small_site(racks=3), folder)
+    write_site(small_site(racks=5), folder)
     return folder
 
 
@@ -110,3 +110,18 @@ def test_bad_input_is_one_line_and_exit_2(site: Path, epw: Path, arguments: tupl
     code, out, err = run(site, *weather, *arguments)
     assert (code, out) == (2, "")
     assert message in err
+
+
+def test_a_moment_says_where_merkel_was_used(site: Path) -> None:
+    done = CliRunner().invoke(app, ["solve", str(site), "--wet-bulb-c", "27", "--dry-bulb-c", "35", "--json"])
+    answer = json.loads(done.stdout)
+    towers = [r for r in answer["outside"] if r["kind"] == "tower"]
+    assert (answer["wet_bulb_c"], answer["dry_bulb_c"]) == (27.0, 35.0)
+    assert [r["model"] for r in towers] == ["Merkel", "Merkel"]
+    assert sum(r["water_l_h"] for r in towers) > 0.0
+    assert [r["in_bounds"] for r in answer["outside"] if r["kind"] == "chiller"] == [False]
+    read = CliRunner().invoke(app, ["solve", str(site), "--wet-bulb-c", "27"]).stdout
+    assert "Merkel, outside York's bounds: tower-1, tower-2" in read
+    assert "(category 3)" in read
+    mild = json.loads(CliRunner().invoke(app, ["solve", str(site), "--wet-bulb-c", "20", "--outage", "tower-2", "--json"]).stdout)
+    assert [(r["runs"], r["model"]) for r in mild["outside"] if r["kind"] == "tower"] == [(True, "York"), (False, "York")]
