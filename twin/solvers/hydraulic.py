@@ -16,8 +16,10 @@ from topology.errors import NotConverged
 from topology.kinds import FRICTIONS
 from topology.plant import Plant
 from twin.solvers.friction import LAWS
+from twin.solvers.jit import plain
 from twin.solvers.ladder import RE, K
 from twin.solvers.manifold import legs
+from twin.solvers.pipework import Mesh, drawn_loops, mesh, solve_mesh
 from twin.solvers.pumping import Curves, Rig, solve_cases
 from twin.solvers.scatter import sum_by
 from twin.state import FlowState
@@ -30,7 +32,9 @@ FLAT_FRAC = 0.2
 """Lowest value of ``2 - x`` in the efficiency curve: beyond 1.8 times the best flow the parabola would fall to nothing."""
 
 
-def solve_flow(plant: Plant, gear_alive: Bools, present: Bools, pumps_lost: Ints | None = None) -> FlowState:
+def solve_flow(
+    plant: Plant, gear_alive: Bools, present: Bools, pumps_lost: Ints | None = None, pipes_lost: Bools | None = None
+) -> FlowState:
     """Flows of every TCS loop.
 
     Args:
@@ -38,6 +42,7 @@ def solve_flow(plant: Plant, gear_alive: Bools, present: Bools, pumps_lost: Ints
         gear_alive: (V, G) gear that runs.
         present: (V, R) racks whose branch is connected.
         pumps_lost: (V, U) pumps of each entry that are lost beside; none where not given.
+        pipes_lost: (V, P) drawn pipes that are shut; none where not given.
 
     Returns:
         Flows of V cases; FWS entries of the loop arrays are 0 (the thermal solve fills them).
@@ -49,20 +54,30 @@ def solve_flow(plant: Plant, gear_alive: Bools, present: Bools, pumps_lost: Ints
     m_order, m_first = _by_loop(manifolds.loop, loops.n)
     c_order, c_first = _by_loop(cdus.loop, loops.n)
     branches, rig = _rig(plant, m_order, m_first)
-    racks = manifolds.racks[branches]
+    racks, drawn = manifolds.racks[branches], drawn_loops(plant)
+    rig = rig._replace(loops=np.setdiff1d(rig.loops, drawn).astype(np.int64))
     linear, square = _branch_laws(plant, racks, present)
     able = _counts(plant, gear_alive, pumps_lost)
     count, curves = _pumping(plant, gear_alive, able)
     ordered = Curves(c_first, *(v[c_order] for v in curves))
-    flow, cdu, running, dp, speed, residual, kind = solve_cases(rig, ordered, linear, square, np.ascontiguousarray(count[:, c_order]))
+    flow, cdu, running, dp, speed, residual, kind = solve_cases(rig, ordered, plain(linear), plain(square), plain(count[:, c_order]))
     _raise_unsettled(plant, residual)
     cases = present.shape[0]
     rack_kg_s, cdu_kg_s, on = np.zeros((cases, plant.racks.n)), np.zeros((cases, cdus.n)), np.zeros((cases, cdus.n))
     rack_kg_s[:, racks] = flow
     cdu_kg_s[:, c_order], on[:, c_order] = cdu, running
+    cdu_pa = dp[:, cdus.loop]
+    lost = np.zeros((cases, plant.pipes.n), bool) if pipes_lost is None else pipes_lost
+    for x in drawn:
+        m = drawn_mesh(plant, x, curves)
+        is_open = np.isfinite(_branch_laws(plant, m.racks, present)[0])
+        own = solve_mesh(plant, m, count[:, m.cdus], curves[3][m.cdus], is_open, lost)
+        rack_kg_s[:, m.racks], cdu_kg_s[:, m.cdus], on[:, m.cdus], cdu_pa[:, m.cdus] = own.rung_kg_s, own.cdu_kg_s, own.running, own.cdu_pa
+        dp[:, x], speed[:, x], kind[:, x] = own.dp_pa, own.speed_frac, own.kind
+    flow = rack_kg_s[:, racks]
     owner = np.repeat(m_order, np.diff(rig.first))
     loop_kg_s = sum_by(flow, manifolds.loop[owner], loops.n)
-    pumps = _pumps(plant, able, on, cdu_kg_s, dp, speed)
+    pumps = _pumps(plant, able, on, cdu_kg_s, cdu_pa, speed)
     area = math.pi / 4.0 * manifolds.diameter_m**2
     velocity = sum_by(flow, owner, manifolds.n) / (area * np.minimum(loops.rho_kg_m3, plant.hydraulics.rho_return_kg_m3)[manifolds.loop])
     return FlowState(
@@ -166,6 +181,21 @@ def _pumping(plant: Plant, gear_alive: Bools, able: Floats) -> tuple[Floats, tup
     return count, (shutoff, k, cdus.resistance.copy(), floor)
 
 
+def drawn_mesh(plant: Plant, x: int, curves: tuple[Floats, Floats, Floats, Floats]) -> Mesh:
+    """A loop with pipes as a network.
+
+    Args:
+        plant: the plant.
+        x: number of the loop.
+        curves: (C,) head, fall, own resistance and lowest speed of each CDU's pumps.
+    """
+    manifolds = np.flatnonzero(plant.manifolds.loop == x)
+    racks = np.concatenate([np.zeros(0, np.int64), *(plant.manifolds.racks[plant.manifolds.first[k] : plant.manifolds.first[k + 1]]
+                                                     for k in manifolds)])  # fmt: skip
+    linear, square = (v[0] for v in _branch_laws(plant, racks, np.ones((1, plant.racks.n), bool)))
+    return mesh(plant, x, curves, racks, np.where(np.isfinite(linear), linear, 0.0), square)
+
+
 def _raise_unsettled(plant: Plant, residual: Floats) -> None:
     bad = np.argwhere(~(residual <= RESIDUAL))
     if bad.size:
@@ -177,7 +207,7 @@ def _raise_unsettled(plant: Plant, residual: Floats) -> None:
 
 
 def _pumps(
-    plant: Plant, able: Floats, on: Floats, cdu_kg_s: Floats, dp: Floats, speed: Floats
+    plant: Plant, able: Floats, on: Floats, cdu_kg_s: Floats, cdu_pa: Floats, speed: Floats
 ) -> tuple[Floats, Floats, Floats, Floats, Floats]:
     """(V, U) electrical power, speed, flow, head and number that run of each pump entry of a CDU; loop pumps stay 0 here.
 
@@ -194,7 +224,7 @@ def _pumps(
     total = on[:, c]
     own = np.divide(running, total, out=np.zeros_like(running), where=total > 0.0) * cdu_kg_s[:, c]
     turning = speed[:, pumps.loop] * (running > 0.0)
-    through = dp[:, pumps.loop] + cdus.resistance[c] * cdu_kg_s[:, c] ** 2
+    through = cdu_pa[:, c] + cdus.resistance[c] * cdu_kg_s[:, c] ** 2
     head = np.where(own > 0.0, through, turning**2 * pumps.shutoff_pa)
     rho, e = plant.loops.rho_kg_m3[pumps.loop], pumps.efficiency_frac
     one = np.divide(own, running, out=np.zeros_like(own), where=running > 0.0)

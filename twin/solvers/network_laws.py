@@ -149,7 +149,7 @@ def first_guess(k: int, c: Columns, t: Terms) -> float:
     """A usual flow of link k [kg/s], to start from: 1 m/s in a pipe, half the shut-off of a pump, 10 kPa elsewhere."""
     usual_pa, bore = 1e4, c.diameter_m[k]
     if t.reynolds[k] > 0.0:
-        return 1e3 * math.pi / 4.0 * bore * bore
+        return 250.0 * math.pi * float(bore * bore)
     if c.pump[k] == 1:
         usual_pa = max(0.5 * c.shutoff_pa[k], 1.0)
     if t.power[k] > 0.0:

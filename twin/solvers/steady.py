@@ -92,12 +92,13 @@ def _flows(plant: Plant, chain: Supply, gear_on: Bools, index: Ints, present: Bo
     """Solve each distinct pair of lost elements and connected racks once; row of each scenario in the result."""
     cut = isolated(plant, outages.sets)
     pattern = np.ascontiguousarray(present & ~cut[index])
-    lost = _pumps_lost(plant, outages.sets)
-    keys = np.concatenate([np.packbits(x, axis=1) for x in (gear_on[index], pattern, lost[index] > 0)], axis=1)
+    lost, shut = _pumps_lost(plant, outages.sets), pipes_lost(plant, outages.sets)
+    keys = np.concatenate([np.packbits(x, axis=1) for x in (gear_on[index], pattern, lost[index] > 0, shut[index])], axis=1)
     if keys.shape[1]:
         keys = np.ascontiguousarray(keys).view(np.dtype((np.void, keys.shape[1])))  # one value a row: compared as bytes, not by column
     _, first, row = np.unique(keys.reshape(-1) if keys.size else np.zeros(index.size), return_index=True, return_inverse=True)
-    return solve_flow(plant, gear_on[index[first]], pattern[first], lost[index[first]]), row.reshape(-1).astype(np.int64)
+    flow = solve_flow(plant, gear_on[index[first]], pattern[first], lost[index[first]], shut[index[first]])
+    return flow, row.reshape(-1).astype(np.int64)
 
 
 def _pumps_lost(plant: Plant, sets: tuple[tuple[str, ...], ...]) -> Ints:
@@ -108,6 +109,16 @@ def _pumps_lost(plant: Plant, sets: tuple[tuple[str, ...], ...]) -> Ints:
             axis, k = plant.find(name)
             if axis == "pumps":
                 lost[z, k] = 1
+    return lost
+
+
+def pipes_lost(plant: Plant, sets: tuple[tuple[str, ...], ...]) -> Bools:
+    """(Z, P) drawn pipes that are shut because they are named."""
+    lost = np.zeros((len(sets), plant.pipes.n), bool)
+    for z, names in enumerate(sets):
+        for axis, k in map(plant.find, names):
+            if axis == "pipes":
+                lost[z, k] = True
     return lost
 
 
