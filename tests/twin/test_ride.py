@@ -74,7 +74,7 @@ def test_a_long_ride_ends_where_the_steady_solver_does(agreement: Agreements, lo
 
 @pytest.mark.agreement
 def test_energy_closes_over_a_ride_with_everything_in_it(agreement: Agreements) -> None:
-    events = ["t=5 lose cdu-1", "t=30 load 1.0 over 20s", "t=60 lose fws-pump-1", "t=90 restore cdu-1", "t=120 utility", "t=400 lose tower-2"]
+    events = ["t=5 lose cdu-1", "t=30 load 1 over 20s", "t=60 lose fws-pump-1", "t=90 restore cdu-1", "t=120 utility", "t=400 lose tower-2"]
     trip = go(with_generators(), events, 900.0, 3.0)
     agreement("time", "energy of a ride with six events", "stored + in - out", trip.closure_frac, 1e-9)
     for name in ("chip_c", "outlet_c", "loop_supply_c", "loop_return_c", "loop_kg_s", "hall_supply_c", "reject_w", "gear_w"):

@@ -22,6 +22,10 @@ from twin.solvers.jit import kernel
 
 INNER_S = 0.1
 """Longest inner step while flows change."""
+CALM = 0.02
+"""Change of flow in a step, over the rating, below which one inner step is enough."""
+SMALL = 1e-3
+"""Change of speed that counts as following a controller, not as starting."""
 STILL = 1e-4
 """Share of a branch's rating below which a stopped pump's flow counts as none."""
 
@@ -157,11 +161,12 @@ def advance_loop(
     b0, b1 = b.first[x], b.first[x + 1]
     n = b1 - b0
     lift, fall, base = np.empty(n), np.empty(n), np.empty(n)
-    inner = max(int(math.ceil(step_s / INNER_S - 1e-9)), 1)
-    if _at_rest(b, x, running, powered, command, speed, flow, open_kg_s):
+    pace = _pace(b, x, running, powered, command, speed, flow, open_kg_s)
+    if pace <= 0.0:
         for i in range(b0, b1):
             mean[i] = flow[i]
         return
+    inner = max(math.ceil(step_s / INNER_S - 1e-9), 1) if pace * step_s > CALM else 1
     h = step_s / inner
     mean[b0:b1] = 0.0
     now, one = flow[b0:b1].copy(), flow[b0:b1].copy()
@@ -193,25 +198,27 @@ def advance_loop(
 
 
 @kernel
-def _at_rest(
+def _pace(
     b: Branches, x: int, running: Floats, powered: Bools, command: float, speed: Floats, flow: Floats, open_kg_s: float
-) -> bool:  # fmt: skip
-    """Whether nothing moves: speeds as commanded, and every branch in balance."""
+) -> float:  # fmt: skip
+    """How fast a loop's flows change at most, over the ratings of its branches [1/s]: 0 at rest, infinite while a pump coasts or ramps."""
     b0, b1 = b.first[x], b.first[x + 1]
-    total = flow[b0:b1].sum()
+    total = 0.0
+    for k in range(b0, b1):
+        total += flow[k]
     dp, _ = header(b, x, total, open_kg_s)
+    pace = 0.0
     for k in range(b0, b1):
         if not powered[k]:
-            if flow[k] > 0.0:
-                return False
-            if speed[k] > 0.0 and speed[k] * speed[k] * b.shutoff_pa[k] > 1e-6 * b.dp_set_pa[x]:
-                return False
+            if flow[k] > 0.0 or speed[k] * speed[k] * b.shutoff_pa[k] > 1e-6 * b.dp_set_pa[x]:
+                return math.inf
             continue
-        if speed[k] != command:
-            return False
+        if abs(speed[k] - command) > SMALL:
+            return math.inf
         count = max(running[k], 1.0)
-        lift = speed[k] * speed[k] * b.shutoff_pa[k] if running[k] > 0.0 else 0.0
+        lift = command * command * b.shutoff_pa[k] if running[k] > 0.0 else 0.0
         spare = lift - (b.curve[k] / (count * count) + b.inner[k]) * flow[k] * flow[k] - dp
-        if abs(spare) > 1e-11 * b.dp_set_pa[x] and not (flow[k] <= 0.0 and spare < 0.0):
-            return False
-    return True
+        if speed[k] == command and (abs(spare) <= 1e-11 * b.dp_set_pa[x] or (flow[k] <= 0.0 and spare < 0.0)):
+            continue
+        pace = max(pace, abs(spare) / (b.inertance[k] * b.rated_kg_s[k]), 1e-30)
+    return pace

@@ -60,6 +60,7 @@ class Electric:
         rack_dead_s: (R,) since when a rack is without supply.
         memory: trip memory.
         trips: trip curves.
+        standby: (N,) generators that only stand by.
         log: what happened.
     """
 
@@ -76,6 +77,7 @@ class Electric:
     rack_dead_s: Floats = field(default_factory=lambda: np.zeros(0))
     memory: Floats = field(default_factory=lambda: np.zeros((1, 0)))
     trips: TripCurves = field(default_factory=lambda: TripCurves(*(np.zeros(0, np.int64),) * 2, *(np.zeros(0),) * 5))
+    standby: Bools = field(default_factory=lambda: np.zeros(0, bool))
     log: list[Happening] = field(default_factory=list)
     _chosen: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     _on_battery: Bools = field(default_factory=lambda: np.zeros(0, bool))
@@ -92,6 +94,7 @@ class Electric:
         self.gear_on = np.array(start.power.gear_alive[0])
         self.rack_on, self.rack_dead_s = np.array(start.power.powered[0]), np.full(p.racks.n, math.nan)
         self._on_battery = np.zeros(n, bool)
+        self.standby = self._spare()
         self.trips = curves(p)
         self._multiple = multiples(p, start.power)[:1]
         self.memory = settled(self.trips, self._multiple)
@@ -140,13 +143,12 @@ class Electric:
         p = self.plant
         ups = np.asarray([kind == "ups" for kind in p.power.kind], dtype=bool)
         source = p.power.source | (ups & (self.battery_j > 0.0))
-        standby = [i for e, i in enumerate(p.power.ids) if self._standby[e] and not self.ready_s[e] <= now + 1e-9]
+        standby = [i for e, i in enumerate(p.power.ids) if self.standby[e] and not self.ready_s[e] <= now + 1e-9]
         held = [p.power.ids[e] for e in np.flatnonzero(self.held_s > now + 1e-9)]
         changed = replace(p, power=replace(p.power, source=source))
         return supply(changed, [tuple({*self.lost, *standby, *held})])
 
-    @property
-    def _standby(self) -> Bools:
+    def _spare(self) -> Bools:
         """(N,) generators that only stand by: some element's transfer parent and no element's normal one."""
         power = self.plant.power
         normal, reserve = np.zeros(power.n, bool), np.zeros(power.n, bool)
@@ -167,7 +169,7 @@ class Electric:
     def _generators(self, chain: Supply, now: float) -> None:
         power = self.plant.power
         alive = chain.alive[0]
-        for e in np.flatnonzero(self._standby):
+        for e in np.flatnonzero(self.standby):
             if self.ready_s[e] < math.inf or power.ids[e] in self.lost:
                 continue
             backed = np.flatnonzero((power.transfer == e).any(axis=1))
