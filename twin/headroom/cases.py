@@ -76,13 +76,14 @@ class CaseTable:
 
 
 def all_cases(plant: Plant) -> tuple[Case, ...]:
-    """Normal operation, every element of the power chain and of the mechanical gear, every common cause."""
+    """Normal operation, every element of the power chain and of the mechanical gear, every drawn pipe, every common cause."""
     bare = {m for g in plant.site.redundancy.values() if g.scheme == "N" for m in g.members}
     single = [
         Case(i, (i,), k, _down_with(plant, i) if i in bare else ())
         for axis in (plant.power, plant.gear)
         for i, k in zip(axis.ids, axis.kind, strict=True)
     ]
+    single += [Case(i, (i,), "pipe") for i in plant.pipes.ids]
     common = [Case(c.id, c.members, "common cause") for c in plant.site.common_causes.values()]
     return (Case("normal", (), "normal"), *single, *common)
 
