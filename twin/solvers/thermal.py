@@ -96,8 +96,11 @@ class Out(NamedTuple):
 
 
 @kernel
-def _tcs(lay: Layout, x: Exchangers, inp: Inputs, s: int, t_fws: Floats, phi: Floats, t_hall: Floats, out: Out) -> None:
-    """Every TCS loop: duty of its racks and pumps to its CDUs; fan power of liquid-to-air units."""
+def _tcs(lay: Layout, x: Exchangers, inp: Inputs, s: int, t_fws: Floats, phi: Floats, t_hall: Floats, seen: Floats, out: Out) -> None:
+    """Every TCS loop: duty of its racks and pumps to its CDUs; fan power of liquid-to-air units.
+
+    A loop whose cold sides are as the last pass saw them (``seen``: their temperature and flow) keeps its answer.
+    """
     z = inp.alive_row[s]
     hot = inp.cdu_kg_s[inp.flow[s]]
     full = np.zeros(hot.size)
@@ -114,6 +117,14 @@ def _tcs(lay: Layout, x: Exchangers, inp: Inputs, s: int, t_fws: Floats, phi: Fl
         duty = inp.loop_w[s, j]
         for c in own:
             duty += inp.cdu_pump_w[inp.flow[s], c] + (lay.cdu_fixed_w[c] if inp.cdu_on[z, c] else 0.0)
+        same = own.size > 0
+        for c in own:
+            same = same and seen[0, c] == cold[c] and seen[1, c] == full[c]
+            seen[0, c], seen[1, c] = cold[c], full[c]
+        if same:
+            if not out.loop_ok[s, j]:
+                out.stranded[s] += duty
+            continue
         back, supply, ok = solve_bank(x, own, hot, full, cold, duty, lay.loop_set_c[j], out.cdu_w[s], out.cdu_c[s], out.cdu_valve[s])
         out.loop_supply[s, j], out.loop_return[s, j], out.loop_ok[s, j] = supply, back, ok
         if not ok:
@@ -283,12 +294,13 @@ def fixed_point(
         t_fws = lay.loop_set_c.copy()
         t_hall = lay.hall_set_c.copy()
         phi = np.ones(t_fws.size)
+        seen = np.full((2, lay.cdu_fws.size), np.nan)
         before_t, before_hall, before_phi = t_fws.copy(), t_hall.copy(), phi.copy()
         before_fan, before_pump, before_chiller = 0.0, 0.0, 0.0
         scale = 1.0 + _total(inp.loop_w[s]) + _total(inp.hall_w[s])
         for n in range(passes):
             out.stranded[s], out.vented[s] = 0.0, 0.0
-            _tcs(lay, cx, inp, s, t_fws, phi, t_hall, out)
+            _tcs(lay, cx, inp, s, t_fws, phi, t_hall, seen, out)
             _halls(lay, ax, inp, s, t_fws, phi, t_hall, out)
             _facility(lay, cx, ax, side, inp, s, t_fws, phi, out)
             fan, pump, chiller = _total(out.cdu_power[s]), _total(out.pump_power[s]), _total(out.side.chiller_power[s])
