@@ -82,9 +82,11 @@ def store_check(found: StoreCheck, store: str) -> dict[str, Any]:
 
 def _limit_row(solved: Solved, k: int) -> dict[str, Any]:
     table = solved.limits
+    axis, at = solved.plant.index.get(table.element[k], ("", 0))
+    trips = axis == "power" and table.unit[k] in ("w", "va", "a")
     return {
         "element": table.element[k], "limit": table.limit[k], "value": solved.values[k], "unit": table.unit[k], "bound": table.bound[k],
-        "margin_frac": solved.margin_frac[k],
+        "margin_frac": solved.margin_frac[k], "window_s": table.window_s[k], "trips_after_s": solved.trip_s[at] if trips else None,
     }  # fmt: skip
 
 
@@ -211,7 +213,9 @@ def cases(table: CaseTable, worst: int, basis: str, wet_bulb_c: float) -> dict[s
             "case": table.cases[z].name, "kind": table.cases[z].kind, "lost": table.cases[z].lost,
             "element": table.limits.element[at[z]], "limit": table.limits.limit[at[z]], "margin_frac": margin[z],
             "value": table.value[z, at[z]], "unit": table.limits.unit[at[z]], "bound": table.limits.bound[at[z]],
-            "limits_violated": (table.margin_frac[z] < 0.0).sum(), "site_power_w": table.site_w[z], "racks_unpowered": table.unpowered[z],
+            "window_s": table.limits.window_s[at[z]], "limits_violated": (table.margin_frac[z] < 0.0).sum(),
+            "site_power_w": table.site_w[z], "racks_unpowered": table.unpowered[z],
+            "trips_first": table.trip_first[z] or None, "trips_after_s": table.trip_s[z],
         }
         for z in order
     ]  # fmt: skip

@@ -33,6 +33,7 @@ from twin.headroom.room import Room, room
 from twin.limits import Limits, limits
 from twin.loads import from_nameplate, from_power, from_utilisation
 from twin.power.protection import Protection, protection
+from twin.power.trips import trip_after_s
 from twin.solvers.steady import solve_steady
 from twin.state import Ambient, Loads, Outages, SteadyState
 from twin.transient.events import parse
@@ -61,6 +62,7 @@ class Solved:
         limits: limits of the plant.
         values: (K,) value of each limit's quantity.
         margin_frac: (K,) margins.
+        trip_s: (N,) time until each power element trips after normal operation, infinite where it does not.
         basis: ``utilisation``, ``nameplate`` or ``measured``.
         at: time of measured load, ``None`` otherwise.
         findings: doubts about measured load.
@@ -71,6 +73,7 @@ class Solved:
     limits: Limits
     values: Floats
     margin_frac: Floats
+    trip_s: Floats
     basis: str
     at: dt.datetime | None = None
     findings: tuple[Finding, ...] = ()
@@ -215,7 +218,9 @@ class Session:
         ambient = Ambient(np.array([wet]), np.array([] if dry_bulb_c is None else [dry_bulb_c]))
         state = solve_steady(self.plant, loads, ambient, Outages.of(self.plant, [tuple(outage)]))
         values = self.limits.values(state)
-        return Solved(self.plant, state, self.limits, values[0], self.limits.margins(values)[0], basis, at, findings)
+        before = solve_steady(self.plant, loads, ambient) if outage else state
+        trip_s = trip_after_s(self.plant, before.power, state.power)[0]
+        return Solved(self.plant, state, self.limits, values[0], self.limits.margins(values)[0], trip_s, basis, at, findings)
 
     def ride(
         self, events: Sequence[str], for_s: float, step_s: float = 1.0, utilisation: Utilisation | None = None,
@@ -238,12 +243,21 @@ class Session:
         swings = tuple(swing(self.plant, trip.start, e.swing_hz, e.value) for e in asked if e.verb == "swing")
         return Ridden(trip, outcome(trip), swings, basis, findings)
 
-    def cases(self, utilisation: Utilisation | None = None, at: dt.datetime | None = None, progress: Progress | None = None) -> CaseTable:
-        """Every single failure at a utilisation, at a measured moment, or (by default) at allocated power and design weather."""
+    def cases(
+        self, utilisation: Utilisation | None = None, at: dt.datetime | None = None, progress: Progress | None = None,
+        worst_share: bool = False,
+    ) -> CaseTable:  # fmt: skip
+        """Every single failure at a utilisation, at a measured moment, or (by default) at allocated power and design weather.
+
+        With ``worst_share`` feeds are held against the most that the sharing between cords may put on them.
+        """
+
+        def swept(loads: Loads) -> CaseTable:
+            return sweep(self.plant, loads, self._design, progress=progress, worst_share=worst_share)
+
         if utilisation is None and at is None:
-            return self._keep(("cases",), lambda: sweep(self.plant, from_nameplate(self.plant), self._design, progress=progress))
-        loads, *_ = self.loads(utilisation, at)
-        return sweep(self.plant, loads, self._design, progress=progress)
+            return self._keep(("cases", worst_share), lambda: swept(from_nameplate(self.plant)))
+        return swept(self.loads(utilisation, at)[0])
 
     def year(self, utilisation: Utilisation = 1.0, epw: Path | None = None, progress: Progress | None = None) -> Year:
         """Every hour of a year at a utilisation, in the weather of an EPW file, or of the synthetic design year without one."""

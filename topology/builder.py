@@ -53,8 +53,9 @@ class Builder:
         return name
 
     def row(
-        self, name: str, hall: str, feeds: Sequence[tuple[str, str]], manifold: str = "", max_weight_kg: float | None = None
-    ) -> tuple[str, ...]:
+        self, name: str, hall: str, feeds: Sequence[tuple[str, str]], manifold: str = "", max_weight_kg: float | None = None,
+        phases: str = "",
+    ) -> tuple[str, ...]:  # fmt: skip
         """Add a row with one position for each pair of feeds, numbered from the coolant entry on.
 
         Returns:
@@ -63,7 +64,8 @@ class Builder:
         self.add(Row(id=name, hall=hall))
         positions = tuple(f"{name}-{place:02d}" for place in range(1, len(feeds) + 1))
         for place, (position, (a, b)) in enumerate(zip(positions, feeds, strict=True), 1):
-            self.add(Position(id=position, row=name, place=place, feed_a=a, feed_b=b, manifold=manifold, max_weight_kg=max_weight_kg))
+            self.add(Position(id=position, row=name, place=place, feed_a=a, feed_b=b, manifold=manifold, max_weight_kg=max_weight_kg,
+                              phases=phases))  # fmt: skip
         return positions
 
     def racks(self, placed: Iterable[Rack]) -> None:

@@ -121,7 +121,7 @@ def _hall_a(b: Builder, x: str, plan: sizing.Plan, rows: Sequence[Sequence[str]]
             b.power(f"{x}busway-a{n}-{side}", "busway", plan.busway_a, f"{x}ups-a-{side}{pair}", feed=side.upper())
         b.add(Manifold(id=f"{x}manifold-a{n}", loop=f"{x}tcs-a{pair}"))
         cords = [(f"{x}busway-a{n}-a", f"{x}busway-a{n}-b")] * PLACES_A
-        positions = b.row(row, f"{x}hall-a", cords, f"{x}manifold-a{n}", 1500.0)
+        positions = b.row(row, f"{x}hall-a", cords, f"{x}manifold-a{n}", 1500.0, "L1L2L3")
         b.racks(_standing(x, positions, skus))
 
 
@@ -159,7 +159,7 @@ def _row_b(b: Builder, x: str, plan: sizing.Plan, first: int, pairs: Sequence[Se
             b.power(f"{x}sts-{name}", "sts", "sts-1600a", output, [f"{x}output-b-catcher"], feed=side.upper())
             b.power(f"{x}busway-{name}", "busway", "busway-1250a", f"{x}sts-{name}", feed=side.upper())
         cords += [(f"{x}busway-b{row}{k + 1}-a", f"{x}busway-b{row}{k + 1}-b")] * PLACES_B
-    positions = b.row(f"{x}b{row}", f"{x}hall-b", cords, f"{x}manifold-b{row}", 2000.0)
+    positions = b.row(f"{x}b{row}", f"{x}hall-b", cords, f"{x}manifold-b{row}", 2000.0, "L1L2L3")
     for k, skus in enumerate(pairs):
         b.racks(_standing(x, positions[k * PLACES_B :], skus))
 

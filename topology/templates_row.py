@@ -41,7 +41,7 @@ def row(catalog: Catalog, racks: int | None = None) -> Site:
     b.add(Loop(id="fws", kind="fws", coolant="water", supply_c=24.0, dp_pa=150e3))
     b.add(Loop(id="tcs-1", kind="tcs", coolant="pg25", supply_c=30.0, dp_pa=80e3))
     b.add(Manifold(id="manifold-1", loop="tcs-1", diameter_m=0.1541))
-    positions = b.row("row-1", "hall-1", [("busway-a", "busway-b")] * POSITIONS, "manifold-1", 2000.0)
+    positions = b.row("row-1", "hall-1", [("busway-a", "busway-b")] * POSITIONS, "manifold-1", 2000.0, "L1L2L3")
     skus = (SKUS * 2)[:count]
     b.racks(Rack(id=f"rack-{n:02d}", position=p, sku=sku) for n, (p, sku) in enumerate(zip(positions, skus, strict=False), 1))
     for n in (1, 2):

@@ -12,10 +12,14 @@ from dashboards.commands.output import emit, steps, table
 
 _Worst = Annotated[int, typer.Option("--worst", metavar="N", min=0, help="Cases to list, worst first; 0 for all.")]
 
+_Share = Annotated[
+    bool, typer.Option("--worst-share", help="Hold feeds against the most that uneven sharing between cords may put on them.")
+]
+
 
 def cases(
     site: SiteArgument, utilisation: UtilisationText = None, store: Store = None, at: AtText = None, worst: _Worst = 10,
-    as_json: Json = False,
+    worst_share: _Share = False, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Solve every single failure and every declared common cause, and hold every limit against each.
 
@@ -30,7 +34,7 @@ def cases(
     session = open_session(site, store)
     load, time = moment_of(session, utilisation, at)
     with steps("solving cases") as told:
-        swept = session.cases(load, time, told)
+        swept = session.cases(load, time, told, worst_share)
     from dashboards import answers
 
     basis = "utilisation" if load is not None else "measured" if time is not None else "nameplate"
@@ -54,8 +58,13 @@ def _show(out: Console, name: str, answer: dict[str, Any]) -> None:
     for r in answer["worst"]:
         value = text(float("inf") if r["value"] is None else r["value"], r["unit"])
         rows.append((r["case"], r["kind"], r["element"], r["limit"], value, text(r["bound"], r["unit"]), percent(r["margin_frac"]),
-                     str(r["limits_violated"])))  # fmt: skip
-    heads = ("lost", "kind", "worst element", "limit", "value", "allowed", "margin", "violated")
+                     str(r["limits_violated"]), _first(r)))  # fmt: skip
+    heads = ("lost", "kind", "worst element", "limit", "value", "allowed", "margin", "violated", "trips first")
     out.print(table("", heads, rows, ("value", "allowed", "margin", "violated")))
     if len(rows) < answer["cases"]:
         out.print(f"\nThe {len(rows)} worst cases; --worst 0 lists all.")
+
+
+def _first(row: dict[str, Any]) -> str:
+    after = row["trips_after_s"]
+    return "-" if after is None else f"{row['trips_first']} after {after:.3g} s"

@@ -64,9 +64,9 @@ def test_a_case_says_what_trips_first_and_after_how_long() -> None:
     table = sweep(p, loads, WEATHER)
     named = {c.name: z for z, c in enumerate(table.cases)}
     assert table.trip_s[named["normal"]] == np.inf
-    assert table.trip_at[named["normal"]] == -1
+    assert table.trip_first[named["normal"]] == ""
     lost = named["ups-a"]
-    assert p.power.ids[table.trip_at[lost]] == "ups-b"
+    assert table.trip_first[lost] == "ups-b"
     assert table.trip_s[lost] == pytest.approx(60.0)
     own = trip_after_s(p, solve_steady(p, loads, WEATHER).power, solve_steady(p, loads, WEATHER, Outages.of(p, [("ups-a",)])).power)
     assert own.min() == table.trip_s[lost]

@@ -51,7 +51,7 @@ class CaseTable:
         site_w: (Z,) largest site power over the load scenarios.
         unpowered: (Z,) largest number of racks without supply.
         trip_s: (Z,) time until the first breaker (or overloaded UPS) acts after normal operation, infinite where none does.
-        trip_at: (Z,) index on the power axis of that element, -1 where none acts.
+        trip_first: (Z,) id of that element, empty where none acts.
     """
 
     cases: tuple[Case, ...]
@@ -61,7 +61,7 @@ class CaseTable:
     site_w: Floats
     unpowered: Ints
     trip_s: Floats
-    trip_at: Ints
+    trip_first: tuple[str, ...]
 
     @property
     def violated(self) -> int:
@@ -207,7 +207,7 @@ def sweep(
         done += rows * n
         if progress:
             progress(done, total)
-    return CaseTable(chosen, table, value, margin, site, unpowered, trip_s, trip_at)
+    return CaseTable(chosen, table, value, margin, site, unpowered, trip_s, tuple(plant.power.ids[e] if e >= 0 else "" for e in trip_at))
 
 
 def _first_trip(trips: TripCurves, block: Block, after: Floats) -> tuple[Floats, Ints]:

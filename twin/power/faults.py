@@ -36,7 +36,8 @@ class FaultLevels:
 
     Attributes:
         fault_a: (N,) three-phase symmetrical current at the output, 0 where it is unknown.
-        at_input_a: (N,) the same at the input, as a current at the element's own voltage: what its breaker has to interrupt.
+        at_input_a: (N,) the same at the input, as a current at the element's own voltage: what its breaker has to interrupt; 0 for a
+            transformer, whose input is at another voltage.
         impedance_va: (N,) complex impedance up to the output on a base of 1 VA [1/VA]; 0 where unknown.
         breaking_a: (N,) largest current that it interrupts, 0 where unknown.
     """
@@ -77,6 +78,7 @@ def fault_levels(plant: Plant) -> FaultLevels:
     fed = p.parents[:, 0] >= 0
     above[fed] = z[fed] - own[fed]
     at_input = np.where(fed, _current_a(above, sure & fed, volts), fault)
+    at_input[np.asarray(p.kind) == "transformer"] = 0.0
     return FaultLevels(fault, at_input, np.where(known, z, 0.0), p.breaking_a)
 
 
