@@ -11,7 +11,9 @@ from dashboards.commands.options import AtText, Json, SiteArgument, Store, Utili
 from dashboards.commands.output import emit, table
 
 if TYPE_CHECKING:
-    from twin.loops import LoopReport
+    from rich.table import Table
+
+    from twin.loops import LoopReport, PumpReport
 
 _Loop = Annotated[str | None, typer.Option("--loop", metavar="L", help="One loop, with every branch.", show_default=False)]
 _Outage = Annotated[
@@ -76,17 +78,24 @@ def _loop(out: Console, r: LoopReport, branches: bool) -> None:
                     for b in m.branches]  # fmt: skip
             out.print(table(m.element, ("rack", "place", "flow", "rated", "dp"), rows, ("place", "flow", "rated", "dp")))
     if r.pumps:
-        pumps = [
-            (
-                p.element, f"{p.running} of {p.pumps}" if p.running is not None else str(p.pumps), _or(p.flow_kg_s, "kg_s"),
-                _or(p.head_pa, "pa"), percent(p.speed_frac) if p.speed_frac is not None else "-", text(p.power_w, "w"),
-                percent(p.efficiency_frac) if p.efficiency_frac is not None else "-", _suction(p.npsh_available_m, p.npsh_required_m),
-                p.limits,
-            )
-            for p in r.pumps
-        ]  # fmt: skip
-        heads = ("pump", "run", "flow", "head", "speed", "power", "efficiency", "NPSH margin", "limited by")
-        out.print(table("", heads, pumps, heads[2:8]))
+        out.print(pump_table(r.pumps))
+
+
+def pump_table(reports: tuple[PumpReport, ...]) -> Table:
+    """Pumps with their operating point and what limits them."""
+    from dashboards.readable import percent, text
+
+    pumps = [
+        (
+            p.element, f"{p.running} of {p.pumps}" if p.running is not None else str(p.pumps), _or(p.flow_kg_s, "kg_s"),
+            _or(p.head_pa, "pa"), percent(p.speed_frac) if p.speed_frac is not None else "-", text(p.power_w, "w"),
+            percent(p.efficiency_frac) if p.efficiency_frac is not None else "-", _suction(p.npsh_available_m, p.npsh_required_m),
+            p.limits,
+        )
+        for p in reports
+    ]  # fmt: skip
+    heads = ("pump", "run", "flow", "head", "speed", "power", "efficiency", "NPSH margin", "limited by")
+    return table("", heads, pumps, heads[2:8])
 
 
 def _or(value: float | None, unit: str) -> str:

@@ -261,3 +261,14 @@ def _spread_frac(plant: Plant, rack_kg_s: Floats, present: Bools) -> Floats:
         total, count = np.add.reduceat(np.where(on, x, 0.0), starts, axis=1), np.add.reduceat(on.astype(np.float64), starts, axis=1)
         spread[:, some] = np.divide((high - low) * count, total, out=np.zeros_like(total), where=total > 0.0)
     return spread
+
+
+def loop_network(plant: Plant, x: int) -> Mesh:
+    """The network of a loop whose header is drawn, as :func:`solve_flow` solves it.
+
+    Args:
+        plant: the plant.
+        x: number of the loop.
+    """
+    _, curves = _pumping(plant, np.ones((1, plant.gear.n), bool), np.zeros((1, plant.pumps.n)))
+    return drawn_mesh(plant, x, curves)
