@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from topology import check_cooling, check_pipes, check_place, check_power, check_structure
+from topology import check_cooling, check_pipes, check_place, check_power, check_protect, check_structure
 from topology.errors import Finding
 from topology.kinds import SITE_FILES
 from topology.models import Catalog
@@ -19,7 +19,14 @@ from topology.rules import Context, Rule
 from topology.site import Site
 from topology.units import split
 
-RULES: tuple[Rule, ...] = (*check_structure.RULES, *check_place.RULES, *check_power.RULES, *check_cooling.RULES, *check_pipes.RULES)
+RULES: tuple[Rule, ...] = (
+    *check_structure.RULES,
+    *check_place.RULES,
+    *check_power.RULES,
+    *check_protect.RULES,
+    *check_cooling.RULES,
+    *check_pipes.RULES,
+)
 
 
 def check_site(site: Site | Path | str, catalog: Catalog | None = None) -> tuple[Finding, ...]:

@@ -94,6 +94,25 @@ class Context:
                 found[link.child].append(link.parent)
         return {child: tuple(dict.fromkeys(parents)) for child, parents in found.items()}
 
+    @cached_property
+    def children(self) -> Mapping[str, tuple[str, ...]]:
+        """Power element to what it feeds by normal links."""
+        return _turned(self.parents)
+
+    @cached_property
+    def caught(self) -> Mapping[str, tuple[str, ...]]:
+        """Power element to what it is a transfer parent of."""
+        return _turned(self.reserves)
+
+    @cached_property
+    def hung(self) -> Mapping[str, tuple[Position, ...]]:
+        """Power element to the positions of allocated racks that have a cord on it."""
+        found: dict[str, list[Position]] = {}
+        for load in self.allocated:
+            for feed in self.feeds(load.position):
+                found.setdefault(feed, []).append(load.position)
+        return {feed: tuple(positions) for feed, positions in found.items()}
+
     def near(self, name: str, key: str, known: Iterable[str]) -> str:
         """A hint with the nearest known names, worked out for the first :data:`MOST_HINTS` names and for none twice.
 
@@ -171,6 +190,14 @@ class Context:
         s = self.site
         for table in (s.cdus, s.pumps, s.air_units, s.towers, s.chillers, s.dry_coolers):
             yield from table.values()
+
+
+def _turned(parents: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {}
+    for child, above in parents.items():
+        for parent in above:
+            found.setdefault(parent, []).append(child)
+    return {parent: tuple(children) for parent, children in found.items()}
 
 
 @dataclass(frozen=True, slots=True)
