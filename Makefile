@@ -38,7 +38,7 @@ verification: $(VENV)/.installed-test peers ## Write docs/verification.md: how f
 	@RACKTWIN_NEED_PEERS=1 RACKTWIN_VERIFICATION=docs/verification.md $(BIN)/python -m pytest -m agreement -p no:xdist $(PYTEST_ARGS)
 
 fidelity: $(VENV)/.installed-test ## Hold the twin against recordings in DATA; writes benchmarks/fidelity.json and docs/fidelity.md
-	$(BIN)/python -m benchmarks.fidelity --data "$(DATA)"
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.fidelity --data "$(DATA)"
 
 peers: $(PEERS)/.installed ## Make .venv-peers with the programs that tests and bench compare with
 

@@ -33,7 +33,8 @@ TEXT = (
     "Limits: one hot and one cold aisle, so a sensor that hangs at one place follows only as far as the load stays where it was; air "
     "flow is proportional to fan speed and signal; chilled water is taken to suffice (the coil limit keeps its prior unless it was "
     "reached); a change of the coolers' own set-point that no signal shows is not known. A recording whose first part has hardly any "
-    "change of load leaves most constants at their priors.",
+    "change of load leaves most constants at their priors. Constants are fitted before the split only; which nodes and "
+    "layers the model has was settled while looking at the whole of one recording and at excerpts of it.",
 )
 
 

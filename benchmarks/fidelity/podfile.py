@@ -133,7 +133,10 @@ def read_pod(path: Path, step_s: float, told: Told) -> PodFile:
         raise TelemetryError(f"{path.name} has no quantity named power: nothing drives the pod")
     racks = tuple(by_rack)
     servers = np.asarray([float(len(by_rack[r])) for r in racks])
-    power = held(np.stack([series.mean(by_rack[r]) for r in racks], axis=1)) * servers
+    each = held(np.stack([series.mean(by_rack[r]) for r in racks], axis=1))
+    if not np.isfinite(each).any():
+        raise TelemetryError(f"{path.name} has no server with two readings of power: nothing drives the pod")
+    power = np.where(np.isfinite(each), each, rack_mean(each, servers)[:, None]) * servers
     drive = PodInput(
         step_s, power, servers, _columns(series, "fan_rpm", racks, np.ones),
         _filled(series.mean(series.names("cooler_fan_signal", "default")), 1.0),

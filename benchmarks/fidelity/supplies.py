@@ -46,6 +46,7 @@ class Nodes:
         groups: names of the nodes with one and the same series; the first of each stands for it.
         ac_w: (T, N) of the independent nodes on the fine grid.
         dc_w: (T, N) likewise.
+        mean_ac_w: (T,) mean over the independent nodes on the fine grid.
         block_ac_w: (B,) mean over the independent nodes in blocks.
         block_dc_w: (B,) likewise.
         above_frac: share of rows in which DC exceeds AC.
@@ -58,6 +59,7 @@ class Nodes:
     groups: tuple[tuple[str, ...], ...]
     ac_w: Floats
     dc_w: Floats
+    mean_ac_w: Floats
     block_ac_w: Floats
     block_dc_w: Floats
     above_frac: float
@@ -81,15 +83,20 @@ def read_nodes(path: Path) -> Nodes:
     def columns(to: Grid, values: Floats) -> Floats:
         return np.stack([resampled(to, time[where[g[0]]], values[where[g[0]]]) for g in groups], axis=1)
 
+    block_ac, block_dc = _means(columns(blocks, ac), columns(blocks, dc))
+    fine_ac, fine_dc = columns(fine, ac), columns(fine, dc)
+    mean_ac, _ = _means(fine_ac, fine_dc)
     return Nodes(
-        fine, blocks, groups, columns(fine, ac), columns(fine, dc), _mean(columns(blocks, ac)), _mean(columns(blocks, dc)),
-        float((dc > ac).mean()), float(np.nanmean(dc) / np.nanmean(ac)), len(table),
+        fine, blocks, groups, fine_ac, fine_dc, mean_ac, block_ac, block_dc, float((dc > ac).mean()),
+        float(np.nanmean(dc) / np.nanmean(ac)), len(table),
     )  # fmt: skip
 
 
-def _mean(values: Floats) -> Floats:
-    """(B,) over nodes; NaN in blocks that some node is missing from, as their mean would be another one."""
-    return np.asarray(values.mean(axis=1))
+def _means(ac: Floats, dc: Floats) -> tuple[Floats, Floats]:
+    """(T,) means over the nodes that give both readings in a step, so that a node that is missing is missing from both."""
+    both = np.isfinite(ac) & np.isfinite(dc)
+    count = both.sum(axis=1)
+    return tuple(np.where(count > 0, np.where(both, v, 0.0).sum(axis=1) / np.maximum(count, 1), np.nan) for v in (ac, dc))  # type: ignore[return-value]
 
 
 def run(path: Path, told: Told) -> Report:
@@ -151,7 +158,7 @@ def _swing(values: Floats) -> Floats:
 
 def _peak_rows(nodes: Nodes, spans: Spans) -> Iterator[Row]:
     ac = nodes.ac_w
-    total = ac.sum(axis=1)
+    total = nodes.mean_ac_w * len(nodes.groups)
     peak, mean, swing = np.nanmax(ac, axis=0), np.nanmean(ac, axis=0), _swing(ac)
     step = f"{nodes.fine.step_s:g} s"
     yield spans.whole("independent nodes", len(nodes.groups), "nodes")
@@ -204,7 +211,7 @@ def _plots(stem: str, nodes: Nodes, fit: SupplyFit, at: float) -> tuple[Plot, ..
     lines = ((f"{which[0]}, measured", fit.measured_w / 1e3), (f"{which[0]}, from {which[1]}", fit.predicted_w / 1e3))
     fine = (nodes.fine.middle_s - nodes.blocks.start_s) / 60.0
     count = len(nodes.groups)
-    both = ((f"mean of {count} nodes", nodes.ac_w.mean(axis=1) / 1e3), (f"one node ({nodes.groups[0][0]})", nodes.ac_w[:, 0] / 1e3))
+    both = ((f"mean of {count} nodes", nodes.mean_ac_w / 1e3), (f"one node ({nodes.groups[0][0]})", nodes.ac_w[:, 0] / 1e3))
     label = "minutes since the begin"
     return (
         Plot(f"fidelity-{stem}-supplies", "Mean of all nodes after and before their supplies", "kW", minutes, label, lines, split),
