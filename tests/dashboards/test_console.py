@@ -149,7 +149,8 @@ def test_the_overview_shows_the_solved_figures(served: Served, session: Session,
     watch.page.wait_for_selector(READY["/"])
     ledger = session.solve(0.6).state.ledger
     told = watch.page.inner_text("#overview-merits")
-    assert f"{ledger.it_w[0] / 1e3:,.0f} kW" in told and f"{ledger.pue[0]:.3f}" in told and "metered at its parts" in told
+    assert f"{ledger.it_w[0] / 1e3:,.0f} kW" in told and f"{ledger.pue[0]:.3f}" in told and "with IT at its parts" in told
+    assert "PUE, category 3" in told and f"{ledger.site_w[0] / (ledger.it_w[0] + ledger.rack_loss_w[0]):.3f}" in told
     watch.page.wait_for_selector("#overview-day .scatterlayer .trace >> nth=4", state="attached")
     assert "time [UTC]" in watch.page.inner_text("#overview-day")
 
