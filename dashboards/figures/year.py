@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from dashboards.theme import AMBER, BLUE, GREY, ORANGE, SKY, template
+from dashboards.theme import AMBER, BLUE, GREY, ORANGE, SKY, ink, template
 from twin.energy.ratios import SUBSYSTEMS
 from twin.energy.year import Year
 
@@ -35,7 +35,7 @@ def year_figure(year: Year, dark: bool = False, height: int = 820) -> go.Figure:
             figure.add_trace(go.Bar(x=names, y=energy, name=name, marker_color=colour, hovertemplate="%{y:,.1f} MWh"), 1, 1)
     rack = [h.rack_w[w.month == m].sum() for m in months]
     ratio = [h.site_w[w.month == m].sum() / r if r > 0.0 else None for m, r in zip(months, rack, strict=True)]
-    line = {"color": GREY, "width": 2}
+    line = {"color": ink(dark), "width": 2}
     figure.add_trace(
         go.Scatter(x=names, y=ratio, name="PUE (category 3, interim)", mode="lines+markers", line=line, hovertemplate="%{y:.3f}"),
         1,
@@ -61,8 +61,9 @@ def year_figure(year: Year, dark: bool = False, height: int = 820) -> go.Figure:
     figure.add_trace(go.Bar(x=names, y=water, name="make-up water", marker_color=SKY, hovertemplate="%{y:,.0f} m3"), 3, 1)
     figure.update_layout(template=template(dark), height=height, barmode="stack", margin={"l": 64, "r": 64, "t": 30, "b": 44})
     figure.update_yaxes(title_text="beside IT [MWh]", row=1, col=1, secondary_y=False)
-    figure.update_yaxes(title_text="PUE [-]", row=1, col=1, secondary_y=True, showgrid=False)
+    top = 1.0 + 1.25 * max((r - 1.0 for r in ratio if r is not None), default=0.1)
+    figure.update_yaxes(title_text="PUE [-]", row=1, col=1, secondary_y=True, showgrid=False, range=[1.0, top], tickformat=".3f", nticks=6)
     figure.update_yaxes(title_text="power [kW]", row=2, col=1, secondary_y=False, rangemode="tozero")
-    figure.update_yaxes(title_text="wet bulb [°C]", row=2, col=1, secondary_y=True, showgrid=False)
+    figure.update_yaxes(title_text="wet bulb [°C]", row=2, col=1, secondary_y=True, showgrid=False, tickformat=".0f", nticks=6)
     figure.update_yaxes(title_text="water [m3]", row=3, col=1)
     return figure

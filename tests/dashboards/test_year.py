@@ -11,6 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from dashboards.cli import app
+from dashboards.figures.year import year_figure
+from dashboards.session import Session
 from tests.twin.sites import small_site
 from tests.twin.test_epw import row, write
 from topology.write import write_site
@@ -125,3 +127,20 @@ def test_a_moment_says_where_merkel_was_used(site: Path) -> None:
     assert "(category 3)" in read
     mild = json.loads(CliRunner().invoke(app, ["solve", str(site), "--wet-bulb-c", "20", "--outage", "tower-2", "--json"]).stdout)
     assert [(r["runs"], r["model"]) for r in mild["outside"] if r["kind"] == "tower"] == [(True, "York"), (False, "York")]
+
+
+def test_the_figure_shows_the_ratio_of_every_month(site: Path, epw: Path) -> None:
+    solved = Session.open(site).year(0.6, epw)
+    figure = year_figure(solved)
+    lines = {t.name: t for t in figure.data}
+    hours = solved.hours
+    for k, month in enumerate((1, 7)):
+        on = solved.weather.month == month
+        assert lines["PUE (category 3, interim)"].y[k] == pytest.approx(hours.site_w[on].sum() / hours.rack_w[on].sum())
+        assert lines["make-up water"].y[k] == pytest.approx(hours.water_kg_s[on].sum() * 3.6)
+        assert sum(lines[n].y[k] for n in ("power chain", "CDUs", "air units", "facility pumps", "towers")) == pytest.approx(
+            (hours.site_w - hours.rack_w - hours.chiller_w)[on].sum() / 1e6
+        )
+    low, high = figure.layout.yaxis2.range
+    assert low == 1.0
+    assert all(low < r < high for r in lines["PUE (category 3, interim)"].y)
