@@ -51,21 +51,21 @@ class Loss(NamedTuple):
         return self.fixed_w + self.frac * out_w + self.quad_per_w * out_w * out_w
 
 
-def transformer_loss(rating_va: float, efficiency_frac: float, load_frac: float = RULE_LOAD_FRAC, core_share: float = 0.5) -> Loss:
+def transformer_loss(rating_va: float, efficiency_frac: float, load_frac: float = RULE_LOAD_FRAC, core_frac: float = 0.5) -> Loss:
     """Core and winding loss from one efficiency.
 
     Args:
         rating_va: rating.
         efficiency_frac: efficiency at the load.
         load_frac: that load over the rating, at power factor 1 (10 CFR 431.196).
-        core_share: share of the core in the loss there; one half where the efficiency is highest there (assumption).
+        core_frac: share of the core in the loss there; one half where the efficiency is highest there (assumption).
 
     >>> transformer_loss(1e6, 0.9928).fixed_w.__round__()
     1269
     """
     out = load_frac * rating_va
     total = out * (1.0 / efficiency_frac - 1.0)
-    return Loss(core_share * total, 0.0, (1.0 - core_share) * total / out**2)
+    return Loss(core_frac * total, 0.0, (1.0 - core_frac) * total / out**2)
 
 
 def reported_transformer_loss(rating_va: float, no_load_w: float, load_w: float) -> Loss:

@@ -72,7 +72,7 @@ class Elements(NamedTuple):
 @kernel
 def feeding(
     direct: Bools, index: Ints, rack_feed: Ints, tan: Floats, cord: Floats, gear_feed: Ints, gear_share: Floats, gear_w: Floats,
-    gear_tan: float,
+    gear_var: Floats,
 ) -> tuple[Floats, Floats]:  # fmt: skip
     """What racks and gear draw at each element of the chain, (S, N) active and reactive; no reactive power on direct current."""
     p, q = np.zeros((index.size, direct.size)), np.zeros((index.size, direct.size))
@@ -87,7 +87,7 @@ def feeding(
             for c in range(2):
                 if gear_share[z, g, c] > 0.0:
                     p[s, gear_feed[g, c]] += gear_w[s, g] * gear_share[z, g, c]
-                    q[s, gear_feed[g, c]] += 0.0 if direct[gear_feed[g, c]] else gear_w[s, g] * gear_share[z, g, c] * gear_tan
+                    q[s, gear_feed[g, c]] += 0.0 if direct[gear_feed[g, c]] else gear_var[s, g] * gear_share[z, g, c]
     return p, q
 
 

@@ -121,9 +121,8 @@ def solve_power(plant: Plant, chain: Supply, index: Ints, loads: Loads, gear_w: 
     share = chain.rack_share[index]
     cord = loads.rack_w[:, :, None] * share
     tan = np.tan(np.arccos(np.clip(racks.power_factor, 0.0, 1.0)))
-    own_p, own_q = feeding(
-        power.direct, index, racks.feed, tan, cord, plant.gear.feed, chain.gear_share, gear_w, math.tan(math.acos(GEAR_POWER_FACTOR))
-    )
+    gear_var = gear_w * math.tan(math.acos(GEAR_POWER_FACTOR))
+    own_p, own_q = feeding(power.direct, index, racks.feed, tan, cord, plant.gear.feed, chain.gear_share, gear_w, gear_var)
     found = chain_sweep(_elements(plant), chain.alive, chain.weight, index, own_p, own_q)
     out_p, out_q, loss, source, volts, before, collapsed = found
     va = np.hypot(out_p, out_q)
