@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +37,7 @@ def large(many: int = CDUS) -> Plant:
     """A plant of 257 CDUs with 18 racks each: the counts of Summit's cooling, hung on the power chain of the Frontier template."""
     base = generate("frontier")
     positions, racks, loops, manifolds, cdus = {}, {}, {}, {}, {}
-    row_id, feeds = next(iter(base.rows)), {"feed_a": "board-a", "feed_b": "board-b"}
+    row_id, feeds = next(iter(base.rows)), dict[str, Any](feed_a="board-a", feed_b="board-b")
     hall = next(iter(base.halls))
     for c in range(many):
         loops[f"t{c}"] = Loop(id=f"t{c}", kind="tcs", coolant="pg25", supply_c=32.0, dp_pa=100e3)

@@ -152,6 +152,12 @@ def _reverse(law: int, dp: float, legs: Floats, a: Floats, b: Floats, q: Floats,
 
 
 @kernel
+def _put(into: Floats, values: Floats) -> None:
+    for j in range(into.size):
+        into[j] = values[j]
+
+
+@kernel
 def _moved(new: Floats, q: Floats) -> float:
     """Largest change of a branch flow over the largest flow; NaN where a flow is none."""
     change, most = 0.0, 0.0
@@ -199,9 +205,10 @@ def _safe(law: int, reverse: bool, two: bool, dp: float, legs: Floats, a: Floats
             _direct(law, two, dp, legs, a, b, q, floor, new, p)
         change = _moved(new, q)
         if change <= SETTLED or math.isnan(change):
-            q[:] = new
+            _put(q, new)
             break
-        step[:] = new - q
+        for j in range(n):
+            step[j] = new[j] - q[j]
         first = _pull(law, reverse, dp, legs, a, b, q, step, 0.0)
         share = 1.0
         for _ in range(SHORTENINGS):
@@ -209,7 +216,8 @@ def _safe(law: int, reverse: bool, two: bool, dp: float, legs: Floats, a: Floats
             if now <= 0.9 * abs(first):
                 break
             share *= min(max(abs(first) / (abs(first) + now), 0.1), 0.7)
-        q += share * step
+        for j in range(n):
+            q[j] += share * step[j]
     return change
 
 
@@ -219,8 +227,10 @@ def _valves(
 ) -> float:
     """Solve with check valves: shut those that flow back, and open again those that would flow forth, until none does."""
     n = q.size
-    begin, p = q.copy(), np.empty(n)
-    now_a, now_b = a.copy(), b.copy()
+    begin, p, now_a, now_b = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
+    _put(begin, q)
+    _put(now_a, a)
+    _put(now_b, b)
     change = 1.0
     for _ in range(VALVE_ROUNDS):
         change = _safe(law, reverse, two, dp, legs, now_a, now_b, floor, q, p)
@@ -266,17 +276,18 @@ def ladder(
     Returns:
         Last change of a branch flow over the largest one; the flows hold where it is at most :data:`SETTLED`.
     """
-    flow[:] = 0.0
-    some = False
-    for j in range(flow.size):
+    n, some = flow.size, False
+    for j in range(n):
+        flow[j] = 0.0
         some = some or not math.isinf(linear[j])
     if dp_pa == 0.0 or not some:
         return 0.0
     most = start(abs(dp_pa), legs, linear, quadratic, flow)
-    if dp_pa < 0.0:
-        flow *= -1.0
     floor = FLOOR * most
-    begin, new, p = flow.copy(), np.empty(flow.size), np.empty(flow.size)
+    begin, new, p = np.empty(n), np.empty(n), np.empty(n)
+    for j in range(n):
+        flow[j] = -flow[j] if dp_pa < 0.0 else flow[j]
+        begin[j] = flow[j]
     change = 1.0
     for _ in range(PLAIN_STEPS):
         if reverse:
@@ -284,13 +295,13 @@ def ladder(
         else:
             _direct(law, two, dp_pa, legs, linear, quadratic, flow, floor, new, p)
         change = _moved(new, flow)
-        flow[:] = new
+        _put(flow, new)
         if change <= SETTLED:
             break
     back = False
-    for j in range(flow.size):
+    for j in range(n):
         back = back or (check[j] and flow[j] < 0.0)
     if not change <= SETTLED or back:
-        flow[:] = begin
+        _put(flow, begin)
         change = _valves(law, reverse, two, dp_pa, legs, linear, quadratic, check, floor, flow)
     return change
