@@ -185,13 +185,13 @@ def friction_factor(law: str, reynolds: ArrayLike, relative_roughness: ArrayLike
     return np.asarray(values).reshape(re.shape)
 
 
-def hazen_williams_k(length_m: float, diameter_m: float, coefficient: float) -> float:
+def hazen_williams_k(length_m: float, diameter_m: float, factor: float) -> float:
     """Head loss over volume flow to the power 1.852 by Hazen-Williams [m / (m3/s)^1.852].
 
     Args:
         length_m: pipe length.
         diameter_m: inner diameter.
-        coefficient: C of the pipe, such as 130 for new steel.
+        factor: C of the pipe, such as 130 for new steel.
     """
-    k: float = HAZEN_SI * length_m / (coefficient**HAZEN_EXPONENT * diameter_m**HAZEN_BORE_EXPONENT)
+    k: float = HAZEN_SI * length_m / (factor**HAZEN_EXPONENT * diameter_m**HAZEN_BORE_EXPONENT)
     return k

@@ -184,11 +184,11 @@ def _settle(c: Columns, t: Terms, z: State, flow: float, mode: Ints) -> None:
 
 @kernel
 def _one(
-    s: int, c: Columns, g: Graph, x: Inputs, height_m: Floats, gravity: float, t: Terms, z: State, w: Work, regulators: Ints,
+    s: int, c: Columns, g: Graph, x: Inputs, height_m: Floats, gravity_m_s2: float, t: Terms, z: State, w: Work, regulators: Ints,
     floating: Bools, dry: Bools, mode: Ints,
 ) -> tuple[int, int, float]:  # fmt: skip
     """Solve case s in the work arrays: status, culprit, and what does not close at a node over the largest flow."""
-    terms(s, c, x, height_m, gravity, t)
+    terms(s, c, x, height_m, gravity_m_s2, t)
     _start(s, c, x, t, z, g)
     islands(c, t, z, np.empty(z.pressure.size, np.int64), floating, dry)
     setting = row(x.setting, s)
@@ -234,7 +234,7 @@ def _keep(z: State, flow: Floats, pressure: Floats) -> None:
 
 @kernel
 def solve_cases(
-    cases: int, c: Columns, g: Graph, x: Inputs, height_m: Floats, gravity: float, regulators: Ints
+    cases: int, c: Columns, g: Graph, x: Inputs, height_m: Floats, gravity_m_s2: float, regulators: Ints
 ) -> tuple[Floats, Floats, Ints, Ints, Floats, Ints, Bools, Bools]:
     """Every case: flows, pressures, status, culprit, open mass, and states of links and nodes."""
     links, nodes, unknowns = c.start.size, height_m.size, g.pattern.place.size
@@ -244,7 +244,7 @@ def solve_cases(
     status, culprit, rest = np.zeros(cases, np.int64), np.full(cases, -1), np.zeros(cases)
     mode, floating, dry = np.zeros((cases, links), np.int64), np.zeros((cases, nodes), np.bool_), np.zeros((cases, nodes), np.bool_)
     for s in range(cases):
-        status[s], culprit[s], rest[s] = _one(s, c, g, x, height_m, gravity, t, z, w, regulators, floating[s], dry[s], mode[s])
+        status[s], culprit[s], rest[s] = _one(s, c, g, x, height_m, gravity_m_s2, t, z, w, regulators, floating[s], dry[s], mode[s])
         if status[s] == SOLVED:
             _keep(z, flow[s], pressure[s])
     return flow, pressure, status, culprit, rest, mode, floating, dry

@@ -84,7 +84,7 @@ def kv_open(kv_m3_h: float, shape: int, opening_frac: float) -> float:
 
 
 @kernel
-def terms(s: int, c: Columns, x: Inputs, height_m: Floats, gravity: float, t: Terms) -> None:
+def terms(s: int, c: Columns, x: Inputs, height_m: Floats, gravity_m_s2: float, t: Terms) -> None:
     """Write the terms of case s."""
     opening, speed, count = row(x.opening_frac, s), row(x.speed_frac, s), row(x.pumps, s)
     rhos, mus, setting = row(x.rho_kg_m3, s), row(x.mu_pa_s, s), row(x.setting, s)
@@ -93,7 +93,7 @@ def terms(s: int, c: Columns, x: Inputs, height_m: Floats, gravity: float, t: Te
         t.shut[k] = opening[k] <= 0.0
         t.friction[k], t.reynolds[k], t.power[k], t.exponent[k] = 0.0, 0.0, 0.0, 2.0
         t.linear[k], t.quadratic[k] = c.linear[k], c.quadratic[k]
-        t.lift[k] = rho * gravity * (height_m[c.start[k]] - height_m[c.end[k]])
+        t.lift[k] = rho * gravity_m_s2 * (height_m[c.start[k]] - height_m[c.end[k]])
         t.low[k] = 0.0 if c.check[k] == 1 else -math.inf
         t.high[k] = math.inf
         if bore > 0.0:
@@ -106,7 +106,7 @@ def terms(s: int, c: Columns, x: Inputs, height_m: Floats, gravity: float, t: Te
             kv = kv_open(c.kv_m3_h[k], c.shape[k], opening[k])
             t.quadratic[k] += KV_PA / (kv * kv * rho)
         if c.hazen[k] > 0.0:
-            t.power[k] = rho * gravity * c.hazen[k] / rho**HAZEN_EXPONENT
+            t.power[k] = rho * gravity_m_s2 * c.hazen[k] / rho**HAZEN_EXPONENT
             t.exponent[k] = HAZEN_EXPONENT
         if c.pump[k] == 1:
             _pump(k, c, speed[k], count[k], t)
@@ -127,9 +127,9 @@ def _pump(k: int, c: Columns, speed: float, count: float, t: Terms) -> None:
 
 
 @kernel
-def drop(k: int, flow: float, c: Columns, t: Terms) -> tuple[float, float]:
+def drop(k: int, flow_kg_s: float, c: Columns, t: Terms) -> tuple[float, float]:
     """Pressure drop of link k from start to end [Pa], and its slope [Pa s/kg], at a flow."""
-    m = abs(flow)
+    m = abs(flow_kg_s)
     loss = m * (t.linear[k] + t.quadratic[k] * m)
     slope = t.linear[k] + 2.0 * t.quadratic[k] * m
     if t.friction[k] > 0.0:
@@ -141,7 +141,7 @@ def drop(k: int, flow: float, c: Columns, t: Terms) -> tuple[float, float]:
         unit = t.power[k] * m ** (t.exponent[k] - 1.0)
         loss += unit * m
         slope += t.exponent[k] * unit
-    return (loss if flow >= 0.0 else -loss) - t.lift[k], slope
+    return (loss if flow_kg_s >= 0.0 else -loss) - t.lift[k], slope
 
 
 @kernel

@@ -78,22 +78,22 @@ def new_state(links: int, nodes: int, unknowns: int, entries: int) -> State:
 
 
 @kernel
-def effective(k: int, flow: float, stiff: float, c: Columns, t: Terms, z: State) -> tuple[float, float]:
+def effective(k: int, flow_kg_s: float, stiff_pa_s_kg: float, c: Columns, t: Terms, z: State) -> tuple[float, float]:
     """Drop and slope of link k with the multipliers of its bounds."""
-    loss, slope = drop(k, flow, c, t)
-    over = z.above[k] + stiff * (flow - t.high[k])
+    loss, slope = drop(k, flow_kg_s, c, t)
+    over = z.above[k] + stiff_pa_s_kg * (flow_kg_s - t.high[k])
     if over > 0.0:
         loss += over
-        slope += stiff
-    under = z.below[k] + stiff * (t.low[k] - flow)
+        slope += stiff_pa_s_kg
+    under = z.below[k] + stiff_pa_s_kg * (t.low[k] - flow_kg_s)
     if under > 0.0:
         loss -= under
-        slope += stiff
+        slope += stiff_pa_s_kg
     return loss, slope
 
 
 @kernel
-def _assemble(stiff: float, c: Columns, g: Graph, t: Terms, z: State) -> None:
+def _assemble(stiff_pa_s_kg: float, c: Columns, g: Graph, t: Terms, z: State) -> None:
     """Matrix and right side of the step; of each flow's step, what the present pressures make.
 
     The unknowns are changes of pressure: near the solution they are small, and so is what rounding makes of them.
@@ -110,7 +110,7 @@ def _assemble(stiff: float, c: Columns, g: Graph, t: Terms, z: State) -> None:
         if t.shut[k] or z.active[k] == 1:
             continue
         a, b = c.start[k], c.end[k]
-        loss, slope = effective(k, z.flow[k], stiff, c, t, z)
+        loss, slope = effective(k, z.flow[k], stiff_pa_s_kg, c, t, z)
         y = 1.0 / max(slope, z.floor[k])
         z.y[k] = y
         z.step[k] = y * (z.pressure[a] - z.pressure[b] - loss)
@@ -243,32 +243,32 @@ def _flows(c: Columns, g: Graph, z: State, regulators: Ints) -> None:
 
 
 @kernel
-def _slope(share: float, stiff: float, c: Columns, t: Terms, z: State) -> float:
+def _slope(share: float, stiff_pa_s_kg: float, c: Columns, t: Terms, z: State) -> float:
     """Slope of the content along the step, at a share of it."""
     total = 0.0
     for k in range(c.start.size):
         if z.y[k] > 0.0 and z.step[k] != 0.0:
-            loss, _ = effective(k, z.flow[k] + share * z.step[k], stiff, c, t, z)
+            loss, _ = effective(k, z.flow[k] + share * z.step[k], stiff_pa_s_kg, c, t, z)
             total += z.step[k] * (loss - (z.pressure[c.start[k]] - z.pressure[c.end[k]]))
     return total
 
 
 @kernel
-def _share(stiff: float, c: Columns, t: Terms, z: State) -> float:
+def _share(stiff_pa_s_kg: float, c: Columns, t: Terms, z: State) -> float:
     """How far to go along the step: where the content's slope has fallen to a half, twice as far where it is still steep."""
     begin = 0.0
     for k in range(c.start.size):
         if z.y[k] > 0.0:
             begin += z.step[k] * z.step[k] / z.y[k]
-    full = _slope(1.0, stiff, c, t, z)
+    full = _slope(1.0, stiff_pa_s_kg, c, t, z)
     if full <= 0.5 * begin:
-        if full < -0.2 * begin and _slope(2.0, stiff, c, t, z) <= 0.25 * begin:
+        if full < -0.2 * begin and _slope(2.0, stiff_pa_s_kg, c, t, z) <= 0.25 * begin:
             return 2.0
         return 1.0
     low, high, at_low, at_high, share = 0.0, 1.0, -begin, full, 1.0
     for _ in range(40):
         share = low + (high - low) * min(max(at_low / (at_low - at_high), 0.1), 0.9)
-        now = _slope(share, stiff, c, t, z)
+        now = _slope(share, stiff_pa_s_kg, c, t, z)
         if abs(now) <= 0.5 * begin:
             break
         if now < 0.0:
@@ -290,11 +290,11 @@ def scales(c: Columns, t: Terms, z: State) -> tuple[float, float]:
 
 
 @kernel
-def newton(first: bool, stiff: float, c: Columns, g: Graph, t: Terms, z: State, w: Work, regulators: Ints) -> bool:
+def newton(first: bool, stiff_pa_s_kg: float, c: Columns, g: Graph, t: Terms, z: State, w: Work, regulators: Ints) -> bool:
     """Steps until flows and pressures stand still; False where they do not within :data:`STEPS`."""
     for _ in range(STEPS):
         flow, _ = scales(c, t, z)
-        _assemble(stiff, c, g, t, z)
+        _assemble(stiff_pa_s_kg, c, g, t, z)
         _solve(c, g, z, w, regulators)
         _flows(c, g, z, regulators)
         level, largest, still = 0.0, 0.0, True
@@ -304,7 +304,7 @@ def newton(first: bool, stiff: float, c: Columns, g: Graph, t: Terms, z: State, 
             if z.y[k] > 0.0:
                 largest = max(largest, abs(z.step[k]))
                 still = still and abs(z.step[k]) <= FLOW_TOLERANCE * flow + ROUNDING * level * z.y[k]
-        share = 1.0 if first or largest <= 1e-8 * flow else _share(stiff, c, t, z)
+        share = 1.0 if first or largest <= 1e-8 * flow else _share(stiff_pa_s_kg, c, t, z)
         for k in range(c.start.size):
             z.flow[k] += share * z.step[k]
         if not math.isfinite(level + largest):
