@@ -108,14 +108,17 @@ def load_line_a(power_va: Complexes, phases: Ints, voltage_v: Floats) -> Complex
 
 
 def nominal_v(plant: Plant) -> Floats:
-    """(N,) line-to-line voltage of each element: its own, else that of what feeds it unless it is a transformer; 0 where unknown."""
+    """(N,) line-to-line voltage of each element: its own, else that of what feeds it unless it is a transformer.
+
+    0 where it is unknown, and where there are no phases (direct current).
+    """
     p = plant.power
     volts = p.voltage_v.copy()
     first = np.where(p.parents[:, 0] >= 0, p.parents[:, 0], p.transfer[:, 0])
     for e in p.order:
         if volts[e] <= 0.0 and first[e] >= 0 and p.kind[e] != "transformer":
             volts[e] = volts[first[e]]
-    return volts
+    return np.where(p.direct, 0.0, volts)
 
 
 def phases(plant: Plant, state: SteadyState) -> PhaseState:

@@ -6,8 +6,9 @@ e the load is linear in the shares, so that the interval follows from the paths:
 
     out(e) +- sum over racks of P_r * spread_r * |w(A_r, e) - w(B_r, e)|
 
-with w(f, e) what e delivers for one watt at feed f, marginal losses on the way included (``1 + b + 2 c P`` an element). Both cords of
-a rack below the same element cancel there: a shared parent knows its load. On one live cord there is nothing to share.
+with w(f, e) what e delivers for one watt at feed f, marginal losses on the way included (``1 + b + 2 c P`` for a loss of
+``a + b P + c P^2``). Both cords of a rack below the same element cancel there: a shared parent knows its load. On one live cord there is
+nothing to share.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ def share_spread(plant: Plant, state: SteadyState) -> ShareSpread:
     pairs, own = _pairs(racks.feed)
     up = np.ascontiguousarray(_by_pair(draws * (racks.share_high_frac - racks.share_a_frac), own, len(pairs)))
     down = np.ascontiguousarray(_by_pair(draws * (racks.share_a_frac - racks.share_low_frac), own, len(pairs)))
-    gain = 1.0 + p.loss_frac + 2.0 * p.loss_quad_per_w * state.power.out_w
+    out, over = state.power.out_w, state.power.loss_w - p.loss_fixed_w
+    gain = 1.0 - p.loss_frac + 2.0 * np.divide(over, out, out=np.broadcast_to(p.loss_frac, out.shape).copy(), where=out > 0.0)
     parents = np.concatenate([p.parents, p.transfer], axis=1)
     more, less = spread_by_pair(p.order, parents, chain.weight, state.outages.index, pairs, up, down, np.ascontiguousarray(gain))
     return ShareSpread(less, more)
