@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +29,7 @@ EVENTS = ("t=60 lose c0-1", "t=600 restore c0-1", "t=900 utility", "t=1500 resto
 def hall() -> Plant:
     """One hall of 100 liquid-cooled racks in ten rows, two rows a loop with three CDUs, on the power chain of the reference template."""
     base = generate("reference")
-    feeds = {"feed_a": "board-mech-a", "feed_b": "board-mech-b"}
+    feeds: dict[str, Any] = {"feed_a": "board-mech-a", "feed_b": "board-mech-b"}
     rows, positions, racks, loops, manifolds, cdus = {}, {}, {}, {}, {}, {}
     for r in range(ROWS):
         loop = f"t{r // 2}"
@@ -46,8 +47,8 @@ def hall() -> Plant:
     halls = {"hall-b": base.halls["hall-b"], "hall-a": Hall(id="hall-a")}
     power = {i: replace(e, rating_va=LARGE, rating_w=LARGE, rating_a=LARGE) for i, e in base.power.items()}
     return plant(base.with_(
-        power=power, halls=halls, rows=rows, positions=positions, racks=racks, loops={**fws, **loops}, manifolds=manifolds, cdus=cdus, meters={},
-        redundancy={}, common_causes={},
+        power=power, halls=halls, rows=rows, positions=positions, racks=racks, loops={**fws, **loops}, manifolds=manifolds, cdus=cdus,
+        meters={}, redundancy={}, common_causes={},
     ))  # fmt: skip
 
 

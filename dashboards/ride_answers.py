@@ -12,6 +12,7 @@ from topology.errors import UsageError
 
 if TYPE_CHECKING:
     from dashboards.exports import Table
+    from dashboards.exports.tables import Cell
     from twin.transient.outcome import Outcome
     from twin.transient.ride import Trajectory
     from twin.transient.swing import Swing
@@ -105,10 +106,13 @@ def tables(trip: Trajectory, told: Outcome) -> tuple[Table, ...]:
     number = "number"
     limits = Table(
         "limits", "Limits in the order in which they were reached",
-        (Field("time_s", "time", "s", number), Field("element", "element"), Field("limit", "limit"), Field("bound_c", "bound", "degC", number)),
+        (
+            Field("time_s", "time", "s", number), Field("element", "element"), Field("limit", "limit"),
+            Field("bound_c", "bound", "degC", number),
+        ),
         tuple((r.time_s, r.element, r.limit, r.bound_c) for r in told.reached),
     )  # fmt: skip
-    loop_rows = tuple(
+    loop_rows: tuple[tuple[Cell, ...], ...] = tuple(
         (float(t), name, *(float(v[n, x]) for v in (w.loop_supply_c, w.loop_return_c, w.loop_kg_s)), float(w.loop_dp_pa[n, x]) / 1e3)
         for n, t in enumerate(w.time_s)
         for x, name in enumerate(plant.loops.ids)
@@ -117,7 +121,7 @@ def tables(trip: Trajectory, told: Outcome) -> tuple[Table, ...]:
         Field("time_s", "time", "s", number), Field("loop", "loop"), Field("supply_c", "supply", "degC", number),
         Field("return_c", "return", "degC", number), Field("flow_kg_s", "flow", "kg/s", number), Field("dp_kpa", "pressure", "kPa", number),
     ), loop_rows)  # fmt: skip
-    rack_rows = tuple(
+    rack_rows: tuple[tuple[Cell, ...], ...] = tuple(
         (float(t), name, *(float(v[n, r]) for v in (w.chip_c, w.entry_c, w.outlet_c, w.rack_kg_s)), float(w.rack_w[n, r]) / 1e3)
         for n, t in enumerate(w.time_s)
         for r, name in enumerate(plant.racks.ids)

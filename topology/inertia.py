@@ -118,7 +118,8 @@ def inertia(plant: Plant) -> Inertia:
     hot_rho = loops.rho_kg_m3[plant.cdus.loop] if plant.cdus.n else np.zeros(0)
     cold_rho = np.where(plant.cdus.fws >= 0, 1000.0, AIR_KG_M3)
     return Inertia(
-        plates=count, plate_j_k=metal, plate_kg=wet * rho, rack_kg=np.maximum(volume - wet, 1e-3) * rho, chip_liquid_frac=floats(liquid)[racks.sku],
+        plates=count, plate_j_k=metal, plate_kg=wet * rho, rack_kg=np.maximum(volume - wet, 1e-3) * rho,
+        chip_liquid_frac=floats(liquid)[racks.sku],
         hall_air_j_k=0.5 * air * AIR_KG_M3 * AIR_CP_J_KG_K, hall_mass_j_k=inside, mains_kg=mains_kg, rated_kg_s=rated, inertance=inertance,
         cdu_hot_kg=floats([given(m.tcs_m3, EXCHANGER_M3_W * m.duty_w) for m in cdus]) * hot_rho,
         cdu_cold_kg=floats([given(m.cold_m3, EXCHANGER_M3_W * m.duty_w) for m in cdus]) * cold_rho,

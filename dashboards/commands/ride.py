@@ -119,8 +119,8 @@ def _show(out: Console, answer: dict[str, Any], worst: int) -> None:
         (x["element"], x["mode"], *(_text(x[k]) for k in ("flow_lost_s", "flow_back_s", "supply_limit_s")), f"{x['peak_supply_c']:.1f}")
         for x in answer["loops"]
     ]
-    heads = ("loop", "mode", "stands at", "flows again at", "supply limit at", "peak supply [degC]")
-    out.print(table("", heads, loops, heads[2:]))
+    parts = ("loop", "mode", "stands at", "flows again at", "supply limit at", "peak supply [degC]")
+    out.print(table("", parts, loops, parts[2:]))
     _followed(out, answer)
 
 

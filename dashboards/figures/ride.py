@@ -95,9 +95,8 @@ def moved_loops(trip: Trajectory, most: int = MOST_LOOPS) -> list[int]:
 def _flow(figure: go.Figure, trip: Trajectory, time: Floats, every: int) -> None:
     w = trip.written
     for n, x in enumerate(moved_loops(trip)):
-        line = _line(
-            time, 100.0 * w.loop_kg_s[::every, x] / trip.start.flow.loop_kg_s[0, x], trip.plant.loops.ids[x], SERIES[n % len(SERIES)], "%", ".0f"
-        )
+        share = 100.0 * w.loop_kg_s[::every, x] / trip.start.flow.loop_kg_s[0, x]
+        line = _line(time, share, trip.plant.loops.ids[x], SERIES[n % len(SERIES)], "%", ".0f")
         line.showlegend = False
         figure.add_trace(line, 3, 1)
 

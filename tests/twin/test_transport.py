@@ -79,6 +79,17 @@ def test_a_volume_warms_up_as_its_closed_form_and_to_second_order(agreement: Agr
     assert errors[0] > 3.5 * errors[1] > 12.0 * errors[2]
 
 
+Three = tuple[float, float, float]
+
+
+def _rack(x: Three, stores: Three, heat_w: tuple[float, float], rates_w_k: Three) -> Three:
+    """One second of a rack at an inlet of 30 degC: metal, coolant in its plates, the rest of its coolant."""
+    s0, s1, s2 = stores
+    one = plate_stage(GAMMA, s0, s1, s2, x[0], x[1], x[2], heat_w[0], heat_w[1], rates_w_k[0], rates_w_k[1], rates_w_k[2], 30.0)
+    a, b, c = (second_start(first, begin) for first, begin in zip(one, x, strict=True))
+    return plate_stage(GAMMA, s0, s1, s2, a, b, c, heat_w[0], heat_w[1], rates_w_k[0], rates_w_k[1], rates_w_k[2], 30.0)
+
+
 @pytest.mark.agreement
 def test_plate_and_coolant_follow_their_two_time_constants(agreement: Agreements) -> None:
     metal, water, rest, plate, through, flow = 385.0, 400.0, 900.0, 70.0, 60.0, 75.0
@@ -87,12 +98,11 @@ def test_plate_and_coolant_follow_their_two_time_constants(agreement: Agreements
     ])  # fmt: skip
     b = np.array([1000.0 / metal, through * 30.0 / water, ((flow - through) * 30.0 + 200.0) / rest])
     rest_state = -np.linalg.solve(a, b)
-    x = np.array([30.0, 30.0, 30.0])
-    exact = rest_state + expm(a * 20.0) @ (x - rest_state)
+    exact = rest_state + expm(a * 20.0) @ (np.full(3, 30.0) - rest_state)
+    x = (30.0, 30.0, 30.0)
     for _ in range(20):
-        one = np.array(plate_stage(GAMMA, metal, water, rest, *x, 1000.0, 200.0, plate, through, flow, 30.0))
-        x = np.array(plate_stage(GAMMA, metal, water, rest, *second_start(one, x), 1000.0, 200.0, plate, through, flow, 30.0))
-    agreement("time", "plate and coolant, 20 steps of 1 s", "matrix exponential", float(np.abs(x - exact).max()), 0.01, "K")
+        x = _rack(x, (metal, water, rest), (1000.0, 200.0), (plate, through, flow))
+    agreement("time", "plate and coolant, 20 steps of 1 s", "matrix exponential", float(np.abs(np.array(x) - exact).max()), 0.01, "K")
 
 
 @pytest.mark.agreement
@@ -101,13 +111,11 @@ def test_a_plate_without_flow_and_a_loop_without_cooling_heat_up_as_their_masses
     metal, water = 385.0, 0.1 * 4003.0
     x = (30.0, 30.0, 30.0)
     for _ in range(60):
-        one = plate_stage(GAMMA, metal, water, 1.0, *x, 1000.0, 0.0, 200.0, 0.0, 0.0, 30.0)
-        start = [second_start(a, b) for a, b in zip(one, x, strict=True)]
-        before, x = x, plate_stage(GAMMA, metal, water, 1.0, *start, 1000.0, 0.0, 200.0, 0.0, 0.0, 30.0)
+        before, x = x, _rack(x, (metal, water, 1.0), (1000.0, 0.0), (200.0, 0.0, 0.0))
     agreement("time", "cold plate without flow", "1000 W / 785 J/K = 1.27 K/s", abs(x[0] - before[0] - 1000.0 / 785.3), 1e-6, "K/s")
     t, loop = 30.0, 60.0 * 4003.0
-    one = node_stage(GAMMA, loop, t, 0.0, 0.0, 100e3)
-    risen = node_stage(GAMMA, loop, second_start(one, t), 0.0, 0.0, 100e3) - t
+    half = node_stage(GAMMA, loop, t, 0.0, 0.0, 100e3)
+    risen = node_stage(GAMMA, loop, second_start(half, t), 0.0, 0.0, 100e3) - t
     agreement("time", "60 L of loop without cooling at 100 kW", "0.42 K/s", abs(risen - 0.4164), 1e-4, "K/s")
 
 
@@ -157,7 +165,8 @@ def test_pumps_that_lose_power_run_down_as_radau_says(agreement: Agreements) -> 
 
     def slope(t: float, m: np.ndarray) -> np.ndarray:
         s = np.array([0.9 / (1.0 + 0.9 * t / 1.5), 0.9])
-        return (s**2 * 250e3 - 1300.0 * m * np.abs(m) - 1e3 * m.sum() ** 2) / 9000.0
+        rate: np.ndarray = (s**2 * 250e3 - 1300.0 * m * np.abs(m) - 1e3 * m.sum() ** 2) / 9000.0
+        return rate
 
     truth = solve_ivp(slope, (0.0, 1.0), start, "Radau", rtol=1e-10, atol=1e-10)
     for _ in range(4):

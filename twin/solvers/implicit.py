@@ -71,6 +71,6 @@ def second_start(first_c: float, start_c: float) -> float:
 
 
 @kernel
-def mean_of(first: float, second: float) -> float:
+def mean_of(x: float, y: float) -> float:
     """Mean over the step of what the two stages say."""
-    return (1.0 - GAMMA) * first + GAMMA * second
+    return (1.0 - GAMMA) * x + GAMMA * y

@@ -99,11 +99,11 @@ def split(b: Branches, x: int, flow_kg_s: float) -> tuple[float, float]:
 
 
 @kernel
-def speed_at(speed: float, powered: bool, command: float, rate_per_s: float, rundown_s: float, time_s: float) -> float:
-    """Speed of a pump some time later: its drive's ramp towards a command, or coasting."""
+def speed_at(speed: float, powered: bool, command_frac: float, rate_per_s: float, rundown_s: float, time_s: float) -> float:
+    """Speed of a pump some time later: its drive's ramp towards a command_frac, or coasting."""
     if powered:
         most = rate_per_s * time_s
-        return speed + min(max(command - speed, -most), most)
+        return speed + min(max(command_frac - speed, -most), most)
     return speed / (1.0 + speed * time_s / rundown_s)
 
 
@@ -140,7 +140,7 @@ def _stage(
 
 @kernel
 def advance_loop(
-    b: Branches, x: int, step_s: float, running: Floats, powered: Bools, command: float, rate_per_s: Floats, speed: Floats, flow: Floats,
+    b: Branches, x: int, step_s: float, running: Floats, powered: Bools, command_frac: float, rate_per_s: Floats, speed: Floats, flow: Floats,
     open_kg_s: float, mean: Floats,
 ) -> None:  # fmt: skip
     """Advance the branches of one loop by a step.
@@ -151,7 +151,7 @@ def advance_loop(
         step_s: length of the step.
         running: (B,) equal pumps that each branch has running (or had, while it coasts).
         powered: (B,) its drive has power.
-        command: speed that the controller asks for.
+        command_frac: speed that the controller asks for.
         rate_per_s: (B,) most change of speed of its drive.
         speed: (B,) speeds; changed.
         flow: (B,) flows; changed.
@@ -161,7 +161,7 @@ def advance_loop(
     b0, b1 = b.first[x], b.first[x + 1]
     n = b1 - b0
     lift, fall, base = np.empty(n), np.empty(n), np.empty(n)
-    pace = _pace(b, x, running, powered, command, speed, flow, open_kg_s)
+    pace = _pace(b, x, running, powered, command_frac, speed, flow, open_kg_s)
     if pace <= 0.0:
         for i in range(b0, b1):
             mean[i] = flow[i]
@@ -175,7 +175,7 @@ def advance_loop(
             at = h * (GAMMA if stage == 0 else 1.0)
             for i in range(n):
                 k = b0 + i
-                s = speed_at(speed[k], powered[k], command, rate_per_s[k], b.rundown_s[k], at)
+                s = speed_at(speed[k], powered[k], command_frac, rate_per_s[k], b.rundown_s[k], at)
                 count = max(running[k], 1.0)
                 lift[i] = s * s * b.shutoff_pa[k] if running[k] > 0.0 else 0.0
                 fall[i] = b.curve[k] / (count * count) + b.inner[k]
@@ -191,7 +191,7 @@ def advance_loop(
                     now[i] = two[i]
         for i in range(n):
             k = b0 + i
-            speed[k] = speed_at(speed[k], powered[k], command, rate_per_s[k], b.rundown_s[k], h)
+            speed[k] = speed_at(speed[k], powered[k], command_frac, rate_per_s[k], b.rundown_s[k], h)
             if not powered[k] and now[i] < STILL * b.rated_kg_s[k]:
                 now[i] = 0.0
     flow[b0:b1] = now

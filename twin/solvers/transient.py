@@ -21,7 +21,7 @@ from twin.solvers.transient_halls import air_heat, gear_heat, hall_ahead, step_h
 from twin.solvers.transient_parts import Drive, ExchangerParts, HallParts, LoopParts, RackParts, State, Work, Written
 from twin.solvers.transient_plant import return_side, supply_side
 from twin.solvers.transient_racks import step_tcs
-from twin.solvers.transport import Pipes, heat_kg_k, outlet_c
+from twin.solvers.transport import Pipes, heat_kg_k
 
 NEAR_S = 1e-7
 """Two times that are closer than this are the same."""
@@ -30,7 +30,8 @@ NEAR_S = 1e-7
 @kernel
 def run(
     racks: RackParts, loops: LoopParts, cx: Exchangers, cdus: ExchangerParts, ax: Exchangers, units: ExchangerParts, halls: HallParts,
-    b: Branches, pipes: Pipes, state: State, drive: Drive, work: Work, out: Written, row: int, step_s: float, fine_s: float, fine_until_s: float,
+    b: Branches, pipes: Pipes, state: State, drive: Drive, work: Work, out: Written, row: int, step_s: float, fine_s: float,
+    fine_until_s: float,
 ) -> int:  # fmt: skip
     """Advance a plant over a stretch of time.
 
@@ -75,7 +76,7 @@ def run(
         _heat(racks, state, drive, now + 0.5 * h, heat)
         gear = _step(racks, loops, cx, cdus, ax, units, halls, b, pipes, state, drive, work, heat, ahead, cdu_w, h)
         state.clock[0], state.clock[2] = now + h, h
-        _limits(racks, loops, halls, state, drive, heat, now, h)
+        _limits(racks, loops, halls, state, heat, now, h)
         while row < out.time_s.size and out.time_s[row] <= state.clock[0] + NEAR_S:
             _write(racks, loops, cdus, units, b, state, drive, work, cdu_w, gear, out, row)
             row += 1
@@ -141,42 +142,31 @@ def _step(
 
 
 @kernel
-def readings(racks: RackParts, halls: HallParts, state: State, heat: Floats, r: int, value: Floats) -> None:
-    """What a rack's limits are held against: junction, memory, coolant supply and return, inlet air, junction again.
-
-    Args:
-        racks: racks.
-        halls: halls.
-        state: temperatures.
-        heat: (R, 3) heat now.
-        r: which rack.
-        value: (6,) written.
-    """
-    wet = racks.loop[r] >= 0
-    each = heat[r, 0] / racks.plates[r] if racks.plates[r] > 0.0 else 0.0
-    value[0] = state.metal_c[r]
-    value[1] = state.metal_c[r] + racks.r_memory_k_w[r] * each
-    value[2] = state.entry_c[r] if wet else -1e300
-    value[3] = state.rest_c[r] if wet else -1e300
-    value[4] = state.hall_c[racks.hall[r], 0]
-    value[5] = state.metal_c[r]
-
-
-@kernel
-def _limits(racks: RackParts, loops: LoopParts, halls: HallParts, state: State, drive: Drive, heat: Floats, from_s: float, step_s: float) -> None:
+def _limits(
+    racks: RackParts, loops: LoopParts, halls: HallParts, state: State, heat: Floats, from_s: float, step_s: float
+) -> None:  # fmt: skip
     """First time beyond each limit, by a straight line through the step; racks beyond the last one shut themselves down."""
     value = np.empty(6)
-    for r in range(racks.hall.size):
-        readings(racks, halls, state, heat, r, value)
+    metal, rest, entry, hall_c, last, first, on = (
+        state.metal_c, state.rest_c, state.entry_c, state.hall_c, state.last_c, state.first_s, state.on,
+    )  # fmt: skip
+    bound, wet, hall, plates, memory, peak = racks.limit_c, racks.loop, racks.hall, racks.plates, racks.r_memory_k_w, state.peak_c
+    for r in range(hall.size):
+        each = heat[r, 0] / plates[r] if plates[r] > 0.0 else 0.0
+        value[0], value[5] = metal[r], metal[r]
+        value[1] = metal[r] + memory[r] * each
+        value[2] = entry[r] if wet[r] >= 0 else -1e300
+        value[3] = rest[r] if wet[r] >= 0 else -1e300
+        value[4] = hall_c[hall[r], 0]
         for k in range(6):
-            was = state.last_c[r, k]
-            if value[k] > racks.limit_c[r, k] and math.isinf(state.first_s[r, k]) and heat[r, 2] > 0.0:
-                part = (racks.limit_c[r, k] - was) / (value[k] - was) if value[k] > was else 1.0
-                state.first_s[r, k] = from_s + step_s * min(max(part, 0.0), 1.0)
-            state.last_c[r, k] = value[k]
-        state.peak_c[r] = max(state.peak_c[r], state.metal_c[r])
-        if value[5] > racks.limit_c[r, 5]:
-            state.on[r] = 0.0
+            if value[k] > bound[r, k] and math.isinf(first[r, k]) and heat[r, 2] > 0.0:
+                was = last[r, k]
+                part = (bound[r, k] - was) / (value[k] - was) if value[k] > was else 1.0
+                first[r, k] = from_s + step_s * min(max(part, 0.0), 1.0)
+            last[r, k] = value[k]
+        peak[r] = max(peak[r], metal[r])
+        if metal[r] > bound[r, 5]:
+            on[r] = 0.0
     for x in range(loops.fws.size):
         if state.loop_c[x, 2] > loops.limit_c[x] and math.isinf(state.loop_s[x]):
             state.loop_s[x] = from_s + step_s
@@ -248,5 +238,3 @@ def stored_j(
                 total += cp * (heat_kg_k(pipes, base + 2 * p) + heat_kg_k(pipes, base + 2 * p + 1))
     return total
 
-
-__all__ = ["outlet_c", "readings", "run", "stored_j"]

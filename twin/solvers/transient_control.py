@@ -99,13 +99,13 @@ DEAD = 1e-9
 
 
 @kernel
-def firmware_integral(coolant_c: float, steps: float, duty: float, set_c: float) -> float:
+def firmware_integral(coolant_c: float, steps_pct: float, duty_pct: float, set_c: float) -> float:
     """Integral part of the published fan controller that keeps a duty.
 
     Args:
         coolant_c: coolant outlet.
-        steps: duty of both step tables [%].
-        duty: duty that is to stay [%].
+        steps_pct: duty of both step tables [%].
+        duty_pct: duty that is to stay [%].
         set_c: outlet that is held.
     """
-    return min(max(duty - steps - FAN_KP * (set_c - coolant_c), 0.0), 90.0)
+    return min(max(duty_pct - steps_pct - FAN_KP * (set_c - coolant_c), 0.0), 90.0)

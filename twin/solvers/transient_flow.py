@@ -14,22 +14,22 @@ FAN_PER_S = 0.1
 
 
 @kernel
-def ramp(position: float, command: float, per_s: float, step_s: float) -> tuple[float, float]:
+def ramp(position_frac: float, command_frac: float, per_s: float, step_s: float) -> tuple[float, float]:
     """Where something that moves at a limited rate ends, and its mean on the way.
 
     Args:
-        position: start.
-        command: where it goes.
+        position_frac: start.
+        command_frac: where it goes.
         per_s: travel in a second.
         step_s: length of the step.
     """
-    way = command - position
+    way = command_frac - position_frac
     most = per_s * step_s
     if abs(way) > most:
-        end = position + math.copysign(most, way)
-        return end, 0.5 * (position + end)
+        end = position_frac + math.copysign(most, way)
+        return end, 0.5 * (position_frac + end)
     need = abs(way) / per_s if per_s > 0.0 else 0.0
-    return command, command - 0.5 * way * need / step_s
+    return command_frac, command_frac - 0.5 * way * need / step_s
 
 
 @kernel
@@ -153,7 +153,7 @@ def _pump_power(loops: LoopParts, b: Branches, x: int, drive: Drive, total: floa
 
 
 @kernel
-def hand_out(loops: LoopParts, b: Branches, x: int, share: Floats, total: float, rack_kg_s: Floats) -> None:
+def hand_out(loops: LoopParts, b: Branches, x: int, share: Floats, total_kg_s: float, rack_kg_s: Floats) -> None:
     """Share the flow of a TCS loop among its racks as the steady solver does at the same header pressure.
 
     Args:
@@ -161,11 +161,11 @@ def hand_out(loops: LoopParts, b: Branches, x: int, share: Floats, total: float,
         b: branches.
         x: which loop.
         share: (N, R) flow of each rack over the root of header pressure.
-        total: flow of the loop [kg/s].
+        total_kg_s: flow of the loop [kg/s].
         rack_kg_s: (R,) flows; written.
     """
     p0, p1 = loops.place_first[loops.manifold_first[x]], loops.place_first[loops.manifold_first[x + 1]]
-    root, _ = split(b, x, total)
+    root, _ = split(b, x, total_kg_s)
     k = 1
     while k < b.root.shape[1] - 1 and b.root[x, k] < root:
         k += 1
@@ -178,4 +178,4 @@ def hand_out(loops: LoopParts, b: Branches, x: int, share: Floats, total: float,
         found += rack_kg_s[r]
     if found > 0.0:
         for p in range(p0, p1):
-            rack_kg_s[loops.place_rack[p]] *= total / found
+            rack_kg_s[loops.place_rack[p]] *= total_kg_s / found

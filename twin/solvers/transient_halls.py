@@ -8,7 +8,6 @@ from topology.axes import Floats
 from twin.solvers.bank import Exchangers
 from twin.solvers.implicit import GAMMA, mean_of, node_stage, second_start, wall_stage
 from twin.solvers.jit import kernel
-from twin.solvers.transient_flow import FAN_PER_S
 from twin.solvers.transient_parts import Drive, ExchangerParts, HallParts, RackParts, State, Work
 from twin.solvers.transient_racks import both_sides_w_k
 
@@ -109,16 +108,13 @@ def step_hall(
     state.book_j[0] += fans * step_s
     drawn = max(1.0 - blown / halls.fans_kg_s[h], 0.0) * max(heat, 0.0) / (AIR_CP * SERVER_RISE_K)
     through = (blown + drawn) * AIR_CP
-    first = _hall_stage(units, halls, h, state, step_s, heat + fans, through, to_wall, to_cold, cold_in, state.hall_c[h], state.unit_c[:, 0])
-    wall, air_c = np.empty(n), np.empty(2)
+    air_c, walls = state.hall_c[h].copy(), state.unit_c[:, 0].copy()
+    first = _hall_stage(units, halls, h, step_s, heat + fans, through, to_wall, to_cold, cold_in, air_c, walls)
     for k in range(n):
         a = halls.unit_order[u0 + k]
-        wall[k] = second_start(first[2 + k], state.unit_c[a, 0])
-    air_c[0], air_c[1] = second_start(first[0], state.hall_c[h, 0]), second_start(first[1], state.hall_c[h, 1])
-    spread = state.unit_c[:, 0].copy()
-    for k in range(n):
-        spread[halls.unit_order[u0 + k]] = wall[k]
-    second = _hall_stage(units, halls, h, state, step_s, heat + fans, through, to_wall, to_cold, cold_in, air_c, spread)
+        walls[a] = second_start(first[2 + k], walls[a])
+    air_c[0], air_c[1] = second_start(first[0], air_c[0]), second_start(first[1], air_c[1])
+    second = _hall_stage(units, halls, h, step_s, heat + fans, through, to_wall, to_cold, cold_in, air_c, walls)
     _coils(units, halls, h, state, step_s, work, to_wall, to_cold, cold_in, first, second)
     state.hall_c[h, 0], state.hall_c[h, 1] = second[0], second[1]
     return fans
@@ -126,7 +122,7 @@ def step_hall(
 
 @kernel
 def _hall_stage(
-    units: ExchangerParts, halls: HallParts, h: int, state: State, step_s: float, heat_w: float, through_w_k: float, to_wall: Floats,
+    units: ExchangerParts, halls: HallParts, h: int, step_s: float, heat_w: float, through_w_k: float, to_wall: Floats,
     to_cold: Floats, cold_in_c: Floats, air_c: Floats, wall_c: Floats,
 ) -> Floats:  # fmt: skip
     """Supply, exhaust and walls at one stage: walls are eliminated, two unknowns remain."""
@@ -185,11 +181,10 @@ def hall_ahead(halls: HallParts, h: int, state: State, step_s: float) -> float:
         state: temperatures now and one step before.
         step_s: length of the step to come.
     """
-    before = state.clock[2]
+    before: float = state.clock[2]
+    now: float = state.hall_c[h, 0]
     if before <= 0.0 or halls.unit_first[h + 1] == halls.unit_first[h]:
-        return state.hall_c[h, 0]
-    ahead: float = state.hall_c[h, 0] + 0.5 * (state.hall_c[h, 0] - state.hall_c[h, 2]) * step_s / before
-    return ahead
+        return now
+    was: float = state.hall_c[h, 2]
+    return now + 0.5 * (now - was) * step_s / before
 
-
-__all__ = ["AIR_CP", "FAN_PER_S", "SERVER_RISE_K", "air_heat", "gear_heat", "hall_ahead", "step_hall"]

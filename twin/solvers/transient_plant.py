@@ -17,22 +17,22 @@ from twin.solvers.transport import Pipes, enter, leave, push
 
 
 @kernel
-def along(x: Floats, y: Floats, at: float) -> tuple[float, float]:
+def along(points: Floats, values: Floats, x: float) -> tuple[float, float]:
     """Value and slope of a curve through points, the first value below the first point and the last slope above the last.
 
     Args:
-        x: rising points.
-        y: values there.
-        at: where.
+        points: rising.
+        values: values there.
+        x: where.
     """
-    n = x.size
-    if at <= x[0]:
-        return y[0], 0.0
+    n = points.size
+    if x <= points[0]:
+        return values[0], 0.0
     k = 1
-    while k < n - 1 and x[k] < at:
+    while k < n - 1 and points[k] < x:
         k += 1
-    slope = (y[k] - y[k - 1]) / (x[k] - x[k - 1])
-    return y[k - 1] + slope * (at - x[k - 1]), slope
+    slope = (values[k] - values[k - 1]) / (points[k] - points[k - 1])
+    return values[k - 1] + slope * (x - points[k - 1]), slope
 
 
 @kernel

@@ -16,7 +16,7 @@ from twin.solvers.bank import Exchangers, conductance_w_k
 from twin.solvers.implicit import GAMMA, mean_of, node_stage, plate_stage, second_start, wall_stage
 from twin.solvers.jit import kernel
 from twin.solvers.laws import exchanger_w_k
-from twin.solvers.transient_parts import Drive, ExchangerParts, LoopParts, RackParts, State, Work
+from twin.solvers.transient_parts import ExchangerParts, LoopParts, RackParts, State, Work
 from twin.solvers.transport import Pipes, enter, leave, push
 
 SHUT = 0.999999
@@ -37,13 +37,13 @@ def film_w_k(flow_w_k: float, film_k_w: float) -> float:
 
 
 @kernel
-def both_sides_w_k(x: Exchangers, i: int, anchor: float, hot_kg_s: float, cold_kg_s: float) -> tuple[float, float]:
+def both_sides_w_k(x: Exchangers, i: int, factor: float, hot_kg_s: float, cold_kg_s: float) -> tuple[float, float]:
     """Conductances from the hot inlet to the wall and from the wall to the cold inlet; in series they are the exchanger's law.
 
     Args:
         x: ratings.
         i: which exchanger.
-        anchor: factor on the law.
+        factor: factor on the law.
         hot_kg_s: hot flow.
         cold_kg_s: cold flow.
     """
@@ -55,7 +55,7 @@ def both_sides_w_k(x: Exchangers, i: int, anchor: float, hot_kg_s: float, cold_k
     hot = film_w_k(hot_w_k, film)
     if cold_kg_s <= 0.0:
         return hot, 0.0
-    whole = anchor * exchanger_w_k(conductance_w_k(x, i, hot_kg_s, cold_kg_s), hot_w_k, cold_w_k)
+    whole = factor * exchanger_w_k(conductance_w_k(x, i, hot_kg_s, cold_kg_s), hot_w_k, cold_w_k)
     hot = max(hot, whole / SHUT)
     return hot, whole * hot / (hot - whole)
 
@@ -96,51 +96,28 @@ def step_cdu(
 
 
 @kernel
-def plate_k_w(racks: RackParts, r: int, flow_kg_s: float) -> float:
-    """Resistance between a plate's metal and its coolant, one accelerator: the law less what warms the coolant, within bounds."""
-    law, warming = 1e30, 0.0
-    q = flow_kg_s * racks.plate_share[r]
-    if q > 1e-9:
-        law = racks.r_anchor[r] * (racks.r_base_k_w[r] + racks.r_flow[r] * q ** -racks.r_exponent[r])
-        stored = racks.through_frac[r] * flow_kg_s
-        warming = racks.plates[r] * racks.liquid_frac[r] / (stored * racks.water_cp[r]) if stored > 0.0 else 0.0
-    return min(max(law - warming, racks.net_k_w[r, 0]), racks.net_k_w[r, 1])
-
-
-@kernel
-def step_wet_rack(
-    racks: RackParts, r: int, state: State, step_s: float, cp_j_kg_k: float, inlet_c: float, accelerators_w: float, liquid_w: float
-) -> tuple[float, float]:  # fmt: skip
-    """Advance a liquid-cooled rack; mean outlet and its slope.
+def plate_k_w(
+    flow_kg_s: float, share: float, r_base_k_w: float, r_flow_k_w: float, exponent: float, factor: float, warming_w_k: float,
+    low_k_w: float, high_k_w: float,
+) -> float:  # fmt: skip
+    """Resistance between a plate's metal and its coolant, one accelerator: the law less what warms the coolant, within bounds.
 
     Args:
-        racks: racks.
-        r: which rack.
-        state: its temperatures are changed.
-        step_s: length of the step.
-        cp_j_kg_k: coolant.
-        inlet_c: mean coolant at its inlet.
-        accelerators_w: mean power of all its accelerators.
-        liquid_w: mean heat to liquid, that of the accelerators included.
+        flow_kg_s: flow of the rack.
+        share: share of it through one plate.
+        r_base_k_w: plate law, constant part.
+        r_flow_k_w: plate law, flow-dependent part.
+        exponent: plate law, exponent.
+        factor: factor on the law.
+        warming_w_k: capacity rate of the plates' coolant for each accelerator's share of liquid heat.
+        low_k_w: lower bound.
+        high_k_w: upper bound.
     """
-    gh = GAMMA * step_s
-    m = state.rack_kg_s[r]
-    plates_w = min(racks.liquid_frac[r] * accelerators_w, liquid_w)
-    conductance = racks.plates[r] * racks.liquid_frac[r] / plate_k_w(racks, r, m) if racks.plates[r] > 0.0 else 0.0
-    flow_w_k = m * cp_j_kg_k
-    through = racks.through_frac[r] * flow_w_k
-    a0, w0, t0 = state.metal_c[r], state.water_c[r], state.rest_c[r]
-    a1, w1, t1 = plate_stage(
-        gh, racks.metal_j_k[r], racks.water_j_k[r], racks.rest_j_k[r], a0, w0, t0, plates_w, liquid_w - plates_w, conductance, through,
-        flow_w_k, inlet_c,
-    )  # fmt: skip
-    a2, w2, t2 = plate_stage(
-        gh, racks.metal_j_k[r], racks.water_j_k[r], racks.rest_j_k[r], second_start(a1, a0), second_start(w1, w0), second_start(t1, t0),
-        plates_w, liquid_w - plates_w, conductance, through, flow_w_k, inlet_c,
-    )  # fmt: skip
-    state.metal_c[r], state.water_c[r], state.rest_c[r] = a2, w2, t2
-    state.entry_c[r] = inlet_c
-    return mean_of(t1, t2), t2 - t0
+    q = flow_kg_s * share
+    if q <= 1e-9 or warming_w_k <= 0.0:
+        return high_k_w
+    found: float = min(max(factor * (r_base_k_w + r_flow_k_w * q**-exponent) - 1.0 / warming_w_k, low_k_w), high_k_w)
+    return found
 
 
 @kernel
@@ -212,8 +189,7 @@ def _manifolds(
         along = 0.0
         for p in range(p0, p1):
             along += state.rack_kg_s[loops.place_rack[p]] * step_s
-        t, s = supply_c, bend_k
-        out = _outward(racks, loops, pipes, p0, p1, state, mean_heat_w, along, t, s, cp, step_s)
+        out = _outward(racks, loops, pipes, p0, p1, state, mean_heat_w, along, supply_c, bend_k, cp, step_s)
         a_mass, a_t, a_s = 0.0, 0.0, 0.0
         for k in range(p1 - p0):
             p = p1 - 1 - k
@@ -236,9 +212,32 @@ def _outward(
 ) -> Floats:  # fmt: skip
     """Supply side of one manifold and its racks; mean and slope of each rack's outlet."""
     out = np.empty((p1 - p0, 2))
+    gh = GAMMA * step_s
+    metal_c, water_c, rest_c, entry_c, flows = state.metal_c, state.water_c, state.rest_c, state.entry_c, state.rack_kg_s
+    metal_j_k, water_j_k, rest_j_k = racks.metal_j_k, racks.water_j_k, racks.rest_j_k
+    plates, liquid, share, through_frac, net = racks.plates, racks.liquid_frac, racks.plate_share, racks.through_frac, racks.net_k_w
+    base, sloped, exponent, anchor, order = racks.r_base_k_w, racks.r_flow, racks.r_exponent, racks.r_anchor, loops.place_rack
+    supply = 2 * loops.fws.size
     for p in range(p0, p1):
-        r = loops.place_rack[p]
-        temp_c, slope_k = push(pipes, 2 * loops.fws.size + 2 * p, along_kg, temp_c, slope_k)
-        out[p - p0, 0], out[p - p0, 1] = step_wet_rack(racks, r, state, step_s, cp_j_kg_k, temp_c, mean_heat_w[r, 0], mean_heat_w[r, 1])
-        along_kg = max(along_kg - state.rack_kg_s[r] * step_s, 0.0)
+        r = order[p]
+        m = flows[r]
+        temp_c, slope_k = push(pipes, supply + 2 * p, along_kg, temp_c, slope_k)
+        along_kg = max(along_kg - m * step_s, 0.0)
+        flow = m * cp_j_kg_k
+        through, rest_w, plates_w, conductance = through_frac[r] * flow, mean_heat_w[r, 1], 0.0, 0.0
+        if plates[r] > 0.0:
+            plates_w = min(liquid[r] * mean_heat_w[r, 0], rest_w)
+            rest_w -= plates_w
+            shared = plates[r] * liquid[r]
+            warming = through / shared if shared > 0.0 else 0.0
+            conductance = shared / plate_k_w(m, share[r], base[r], sloped[r], exponent[r], anchor[r], warming, net[r, 0], net[r, 1])
+        a0, w0, t0 = metal_c[r], water_c[r], rest_c[r]
+        c1, c2, c3 = metal_j_k[r], water_j_k[r], rest_j_k[r]
+        a1, w1, t1 = plate_stage(gh, c1, c2, c3, a0, w0, t0, plates_w, rest_w, conductance, through, flow, temp_c)
+        a2, w2, t2 = plate_stage(
+            gh, c1, c2, c3, second_start(a1, a0), second_start(w1, w0), second_start(t1, t0), plates_w, rest_w, conductance, through, flow,
+            temp_c,
+        )  # fmt: skip
+        metal_c[r], water_c[r], rest_c[r], entry_c[r] = a2, w2, t2, temp_c
+        out[p - p0, 0], out[p - p0, 1] = mean_of(t1, t2), t2 - t0
     return out

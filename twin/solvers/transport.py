@@ -26,7 +26,7 @@ class Pipes(NamedTuple):
         slug_c: (P, SLUGS) mean temperature.
         slope_k: (P, SLUGS) temperature at the end that leaves last minus at the end that leaves first.
         first: (P,) index of the oldest slug.
-        count: (P,) slugs in use.
+        used: (P,) slugs in use.
     """
 
     content_kg: Floats
@@ -34,7 +34,7 @@ class Pipes(NamedTuple):
     slug_c: Floats
     slope_k: Floats
     first: Ints
-    count: Ints
+    used: Ints
 
 
 @kernel
@@ -84,7 +84,7 @@ def leave(p: Pipes, i: int, mass_kg: float) -> tuple[float, float]:
     while left > 0.0:
         at = p.first[i]
         have = p.slug_kg[i, at]
-        whole = have <= left or p.count[i] == 1
+        whole = have <= left or p.used[i] == 1
         take = min(have, left) if whole else left
         share = take / have if have > 0.0 else 1.0
         mean = p.slug_c[i, at] - 0.5 * p.slope_k[i, at] * (1.0 - share)
@@ -99,8 +99,8 @@ def leave(p: Pipes, i: int, mass_kg: float) -> tuple[float, float]:
             p.slope_k[i, at] *= 1.0 - share
         else:
             p.first[i] = (at + 1) % p.slug_kg.shape[1]
-            p.count[i] -= 1
-            if p.count[i] == 0:
+            p.used[i] -= 1
+            if p.used[i] == 0:
                 break
     out = energy / mass_kg
     slope = 12.0 * (moment / (mass_kg * mass_kg) - 0.5 * out)
@@ -122,8 +122,8 @@ def enter(p: Pipes, i: int, mass_kg: float, temp_c: float, slope_k: float) -> No
     if mass_kg <= 0.0:
         return
     room = p.slug_kg.shape[1]
-    if p.count[i] > 1:
-        last = (p.first[i] + p.count[i] - 1) % room
+    if p.used[i] > 1:
+        last = (p.first[i] + p.used[i] - 1) % room
         if p.slug_kg[i, last] + mass_kg <= 3.0 * p.content_kg[i] / room:
             a, b = p.slug_kg[i, last], mass_kg
             mean = (a * p.slug_c[i, last] + b * temp_c) / (a + b)
@@ -132,16 +132,16 @@ def enter(p: Pipes, i: int, mass_kg: float, temp_c: float, slope_k: float) -> No
             p.slug_c[i, last] = mean
             p.slug_kg[i, last] = a + b
             return
-    at = (p.first[i] + p.count[i]) % room
+    at = (p.first[i] + p.used[i]) % room
     p.slug_kg[i, at], p.slug_c[i, at], p.slope_k[i, at] = mass_kg, temp_c, slope_k
-    p.count[i] += 1
+    p.used[i] += 1
 
 
 @kernel
 def heat_kg_k(p: Pipes, i: int) -> float:
     """Mass times temperature in a pipe [kg K above 0 degC]."""
     total = 0.0
-    for k in range(p.count[i]):
+    for k in range(p.used[i]):
         at = (p.first[i] + k) % p.slug_kg.shape[1]
         total += p.slug_kg[i, at] * p.slug_c[i, at]
     return total

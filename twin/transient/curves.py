@@ -15,7 +15,7 @@ from topology.axes import Bools, Floats
 from topology.plant import Plant
 from twin.solvers.hydraulic import solve_flow
 from twin.solvers.steady import solve_steady
-from twin.state import Ambient, Loads, Outages, SteadyState
+from twin.state import Loads, Outages, SteadyState
 
 ROOTS = (0.03, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0)
 """Knots of the flow curves: root of header pressure over the set-point."""
@@ -101,8 +101,7 @@ def sink_curve(plant: Plant, state: SteadyState, running: Bools) -> SinkCurve:
     Returns:
         Curves for the weather of the start.
     """
-    gear = plant.gear
-    loops = plant.loops
+    gear, loops = plant.gear, plant.loops
     stopped = tuple(i for i, kind, on in zip(gear.ids, gear.kind, running, strict=True) if kind in SINKS and not on)
     chillers = tuple(plant.chillers.ids)
     cold = float(state.ambient.wet_bulb_c[0]) - COLD_C

@@ -103,41 +103,41 @@ class Electric:
         idle = ~self.gear_on
         self.start_s[idle], self.dead_s[idle] = math.inf, 0.0
 
-    def look(self, now: float, loads: Loads) -> float:
+    def look(self, now_s: float, loads: Loads) -> float:
         """Work out who has power now; racks and gear that lost it go off.
 
         Args:
-            now: time [s].
+            now_s: time.
             loads: what racks ask for, one scenario.
 
         Returns:
             When to look again at the latest; infinite where nothing is due.
         """
-        chain = self._chain(now)
-        self._transfer(chain, now)
-        chain = self._chain(now)
-        self._generators(chain, now)
-        chain = self._chain(now)
-        self._gear(chain, now)
-        self._racks(chain, now)
-        self._draw(chain, loads, now)
-        return self._due(now)
+        chain = self._chain(now_s)
+        self._transfer(chain, now_s)
+        chain = self._chain(now_s)
+        self._generators(chain, now_s)
+        chain = self._chain(now_s)
+        self._gear(chain, now_s)
+        self._racks(chain, now_s)
+        self._draw(chain, loads, now_s)
+        return self._due(now_s)
 
-    def pass_time(self, now: float, later: float) -> None:
+    def pass_time(self, now_s: float, later_s: float) -> None:
         """Batteries give what UPSs carry, and protections warm up, from now till later."""
-        took = later - now
+        took = later_s - now_s
         use = np.where(self._on_battery, self._ups_w, 0.0) * took
         self.battery_j = np.where(self._on_battery, np.maximum(self.battery_j - use, 0.0), self.battery_j)
         for e in np.flatnonzero(self._on_battery & (self.battery_j <= 1e-6 * np.maximum(use, 1.0))):
             self.battery_j[e] = 0.0
-            self.log.append(Happening(later, self.plant.power.ids[e], "battery empty"))
+            self.log.append(Happening(later_s, self.plant.power.ids[e], "battery empty"))
         if self.trips.element.size:
             self.memory = advance(self.trips, self.memory, self._multiple, took)
             for k in np.flatnonzero(self.memory[0] >= 1.0 - 1e-9):
                 name = self.plant.power.ids[self.trips.element[k]]
                 if name not in self.lost:
                     self.lost.add(name)
-                    self.log.append(Happening(later, name, "tripped by overload"))
+                    self.log.append(Happening(later_s, name, "tripped by overload"))
 
     def _chain(self, now: float = -math.inf) -> Supply:
         p = self.plant

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from topology.axes import Floats
+from topology.axes import Bools, Floats, Ints
 from twin.transient.ride import Trajectory
 
 RACK_LIMITS = ("chip temperature", "memory temperature", "coolant supply", "coolant return", "inlet air", "chip shutdown")
@@ -146,7 +146,7 @@ def _loop(trip: Trajectory, x: int) -> LoopLoss:
     return LoopLoss(plant.loops.ids[x], mode, lost, warm, again, float(supply.max()), first)
 
 
-def _racks_of(trip: Trajectory, x: int) -> Floats:
+def _racks_of(trip: Trajectory, x: int) -> Ints:
     plant = trip.plant
     if not plant.manifolds.n or plant.loops.fws[x]:
         return np.zeros(0, np.int64)
@@ -154,7 +154,7 @@ def _racks_of(trip: Trajectory, x: int) -> Floats:
     return np.flatnonzero(hung & (plant.manifolds.loop[plant.racks.manifold] == x) & (trip.start.loads.rack_w[0] > 0.0))
 
 
-def _first(times: Floats, flags: np.ndarray) -> float:
+def _first(times: Floats, flags: Bools) -> float:
     at = np.flatnonzero(flags)
     return float(times[at[0]]) if at.size else math.inf
 

@@ -9,8 +9,8 @@ import numpy as np
 from topology.axes import Bools, Floats
 from twin.solvers.bank import Exchangers, conductance_w_k
 from twin.solvers.laws import exchanger_w_k
-from twin.solvers.rpu import AIR_STEPS, COOLANT_STEPS, step_duty
 from twin.solvers.momentum import header
+from twin.solvers.rpu import AIR_STEPS, COOLANT_STEPS, step_duty
 from twin.solvers.transient_control import firmware_integral
 from twin.solvers.transient_flow import hand_out
 from twin.solvers.transient_halls import AIR_CP
