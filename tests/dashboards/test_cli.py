@@ -18,6 +18,8 @@ from tests.dashboards.rows import answer, power_file, refused, row_folder, run
 COMMANDS = (
     "ingest",
     "solve",
+    "rack",
+    "cdu",
     "loops",
     "cases",
     "replay",
