@@ -11,6 +11,7 @@ import numpy as np
 from topology.axes import Axis, Floats, Ints
 
 A = TypeVar("A", bound=Axis)
+V = TypeVar("V")
 
 
 def freeze(axis: A) -> A:
@@ -38,11 +39,11 @@ def lookup(ids: Sequence[str]) -> Callable[[str], int]:
     return lambda name: table.get(name, -1)
 
 
-def given(value: float | None, otherwise: float) -> float:
+def given(value: V | None, otherwise: V) -> V:
     """A value, or another where it is ``None``.
 
     Args:
-        value: a number, or nothing.
+        value: a value, or nothing.
         otherwise: what stands for nothing.
     """
     return otherwise if value is None else value

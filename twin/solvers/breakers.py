@@ -46,44 +46,56 @@ class TripCurves(NamedTuple):
 
 
 @kernel
-def stage_time(law: int, pickup: float, a: float, b: float, c: float, multiple: float) -> float:
+def stage_time(law: int, pickup_frac: float, scale_s: float, exponent: float, offset_s: float, load_frac: float) -> float:
     """Time to act from an empty memory at constant current [s]; infinite at the pickup and below it."""
-    if not multiple > pickup:
+    if not load_frac > pickup_frac:
         return math.inf
     if law == 0:
-        x = (multiple / pickup) ** 2
-        return a * math.log(x / (x - 1.0)) if x > 1.0 else math.inf
+        x = (load_frac / pickup_frac) ** 2
+        return scale_s * math.log(x / (x - 1.0)) if x > 1.0 else math.inf
     if law == 1:
-        return a
+        return scale_s
     if law == 2:
-        over = (multiple / pickup) ** b - 1.0
-        return max(a / over + c, 0.0) if over > 0.0 else math.inf
-    return max(a * math.exp(-b * (multiple - pickup)) + c, 0.0)
+        over = (load_frac / pickup_frac) ** exponent - 1.0
+        return max(scale_s / over + offset_s, 0.0) if over > 0.0 else math.inf
+    return max(scale_s * math.exp(-exponent * (load_frac - pickup_frac)) + offset_s, 0.0)
 
 
 @kernel
-def stage_left(law: int, pickup: float, a: float, b: float, c: float, memory: float, multiple: float) -> float:
+def stage_left(
+    law: int, pickup_frac: float, scale_s: float, exponent: float, offset_s: float, memory_frac: float, load_frac: float
+) -> float:
     """Time to act from a memory at constant current [s]; 0 where it has acted."""
-    if memory >= 1.0:
+    if memory_frac >= 1.0:
         return 0.0
     if law == 0:
-        x = (multiple / pickup) ** 2
-        return a * math.log((x - memory) / (x - 1.0)) if x > 1.0 else math.inf
-    return (1.0 - memory) * stage_time(law, pickup, a, b, c, multiple)
+        x = (load_frac / pickup_frac) ** 2
+        return scale_s * math.log((x - memory_frac) / (x - 1.0)) if x > 1.0 else math.inf
+    return (1.0 - memory_frac) * stage_time(law, pickup_frac, scale_s, exponent, offset_s, load_frac)
 
 
 @kernel
-def stage_after(law: int, pickup: float, a: float, b: float, c: float, reset: float, memory: float, multiple: float, dt_s: float) -> float:
+def stage_after(
+    law: int,
+    pickup_frac: float,
+    scale_s: float,
+    exponent: float,
+    offset_s: float,
+    reset_s: float,
+    memory_frac: float,
+    load_frac: float,
+    dt_s: float,
+) -> float:
     """Memory after ``dt_s`` at constant current; it stays at 1 once it has acted."""
-    if memory >= 1.0:
+    if memory_frac >= 1.0:
         return 1.0
     if law == 0:
-        x = (multiple / pickup) ** 2
-        return min(x + (memory - x) * math.exp(-dt_s / a), 1.0 if x > 1.0 else NEARLY)
-    if multiple > pickup:
-        whole = stage_time(law, pickup, a, b, c, multiple)
-        return min(memory + dt_s / whole, 1.0) if whole > 0.0 else 1.0
-    return max(memory - dt_s / reset, 0.0) if reset > 0.0 else 0.0
+        x = (load_frac / pickup_frac) ** 2
+        return min(x + (memory_frac - x) * math.exp(-dt_s / scale_s), 1.0 if x > 1.0 else NEARLY)
+    if load_frac > pickup_frac:
+        whole = stage_time(law, pickup_frac, scale_s, exponent, offset_s, load_frac)
+        return min(memory_frac + dt_s / whole, 1.0) if whole > 0.0 else 1.0
+    return max(memory_frac - dt_s / reset_s, 0.0) if reset_s > 0.0 else 0.0
 
 
 @kernel
