@@ -85,11 +85,11 @@ def merkel_w(
 
 @kernel
 def merkel_constant(
-    water_kg_s: float, water_air_ratio: float, exponent: float, cp_j_kg_k: float, wet_bulb_c: float, pressure_pa: float, range_k: float,
+    water_kg_s: float, lg: float, exponent: float, cp_j_kg_k: float, wet_bulb_c: float, pressure_pa: float, range_k: float,
     approach_k: float,
 ) -> float:  # fmt: skip
-    """``c`` of ``Me = c (L/G)^n`` from a rating point; 0 where the air is too little to carry its heat at all."""
-    air = water_kg_s / water_air_ratio
+    """``c`` of ``Me = c (L/G)^n`` from a rating point, ``lg`` water over air mass flow; 0 where the air is too little to carry its heat at all."""
+    air = water_kg_s / lg
     out_c = wet_bulb_c + approach_k
     hot = saturated_j_kg(out_c + range_k, pressure_pa)
     mean = saturated_j_kg(out_c + 0.5 * range_k, pressure_pa)
@@ -100,7 +100,7 @@ def merkel_constant(
     if eps >= min(1.0, 1.0 / z):
         return 0.0
     ntu = eps / (1.0 - eps) if abs(1.0 - z) < 1e-8 else math.log((1.0 - eps * z) / (1.0 - eps)) / (1.0 - z)
-    constant: float = ntu / water_air_ratio ** (1.0 + exponent)
+    constant: float = ntu / lg ** (1.0 + exponent)
     return constant
 
 
