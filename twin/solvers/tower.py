@@ -88,7 +88,7 @@ def merkel_constant(
     water_kg_s: float, lg: float, exponent: float, cp_j_kg_k: float, wet_bulb_c: float, pressure_pa: float, range_k: float,
     approach_k: float,
 ) -> float:  # fmt: skip
-    """``c`` of ``Me = c (L/G)^n`` from a rating point, ``lg`` water over air mass flow; 0 where the air is too little to carry its heat at all."""
+    """``c`` of ``Me = c (L/G)^n`` from a rating point, ``lg`` water over air mass flow; 0 where the air is too little for its heat."""
     air = water_kg_s / lg
     out_c = wet_bulb_c + approach_k
     hot = saturated_j_kg(out_c + range_k, pressure_pa)
