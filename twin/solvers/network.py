@@ -197,7 +197,9 @@ def prepare(nodes: Sequence[Node], links: Sequence[Link], fluid: Fluid) -> Netwo
     slot[inner] = found.slot
     unknown[~held] = found.place
     heights = np.asarray([n.height_m for n in nodes], float)
-    return Network(tuple(nodes), tuple(links), fluid, parts, Graph(unknown, slot, found), heights, regulators)
+    return Network(
+        tuple(nodes), tuple(links), fluid, parts, Graph(parts.start, parts.end, parts.regulator, unknown, slot, found), heights, regulators
+    )
 
 
 def solve_network(network: Network, cases: Inputs | None = None, *, partial: bool = False) -> NetworkState:

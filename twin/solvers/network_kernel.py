@@ -11,7 +11,7 @@ import numpy as np
 
 from topology.axes import Bools, Floats, Ints
 from twin.solvers.jit import kernel
-from twin.solvers.network_laws import Inputs, Terms, drop, first_guess, new_terms, row, terms
+from twin.solvers.network_laws import HIGH, IS_SHUT, LIFT, LOW, Inputs, drop, first_guess, row, terms
 from twin.solvers.network_newton import OUTER, REST_FRAC, Graph, State, close_mass, holds, new_state, newton, scales
 from twin.solvers.network_parts import Columns
 from twin.solvers.sparse import Work, workspace
@@ -34,14 +34,14 @@ def _root(node: int, island: Ints) -> int:
 
 
 @kernel
-def islands(c: Columns, t: Terms, z: State, island: Ints, floating: Bools, dry: Bools) -> None:
+def islands(g: Graph, t: Floats, z: State, island: Ints, floating: Bools, dry: Bools) -> None:
     """Parts of the network without a held pressure: one node of each is held at 0; demands that do not close there are not met."""
     nodes = island.size
     for a in range(nodes):
         island[a] = a
-    for k in range(c.start.size):
-        if not t.shut[k]:
-            a, b = _root(c.start[k], island), _root(c.end[k], island)
+    for k in range(g.start.size):
+        if t[k, IS_SHUT] == 0.0:
+            a, b = _root(g.start[k], island), _root(g.end[k], island)
             island[max(a, b)] = min(a, b)
     has, total, size = np.zeros(nodes, np.bool_), np.zeros(nodes), np.zeros(nodes)
     for a in range(nodes):
@@ -62,29 +62,29 @@ def islands(c: Columns, t: Terms, z: State, island: Ints, floating: Bools, dry: 
 
 
 @kernel
-def _bounded(c: Columns, g: Graph, t: Terms, z: State, w: Work, regulators: Ints, first: bool) -> tuple[int, int]:
+def _bounded(g: Graph, t: Floats, z: State, w: Work, regulators: Ints, first: bool) -> tuple[int, int]:
     """Solve with the present regulators: the multipliers of flow bounds rise until the bounds hold. Status and culprit."""
-    flow, pressure = scales(c, t, z)
+    flow, pressure = scales(g, t, z)
     stiff = 1e3 * pressure / flow
     last = math.inf
     for turn in range(OUTER):
-        if not newton(first, stiff, c, g, t, z, w, regulators):
-            return STUCK, _worst(c, t, z)
+        if not newton(first, stiff, g, t, z, w, regulators):
+            return STUCK, _worst(g, t, z)
         first = False
-        flow, pressure = scales(c, t, z)
+        flow, pressure = scales(g, t, z)
         moved, highest, culprit = 0.0, 0.0, -1
-        for k in range(c.start.size):
+        for k in range(g.start.size):
             if z.y[k] <= 0.0:
                 continue
-            above = max(0.0, z.above[k] + stiff * (z.flow[k] - t.high[k]))
-            below = max(0.0, z.below[k] + stiff * (t.low[k] - z.flow[k]))
-            moved = max(moved, abs(above - z.above[k]), abs(below - z.below[k]))
-            z.above[k], z.below[k] = above, below
+            above = max(0.0, z.bound[k, 1] + stiff * (z.flow[k] - t[k, HIGH]))
+            below = max(0.0, z.bound[k, 0] + stiff * (t[k, LOW] - z.flow[k]))
+            moved = max(moved, abs(above - z.bound[k, 1]), abs(below - z.bound[k, 0]))
+            z.bound[k, 1], z.bound[k, 0] = above, below
             if max(above, below) > highest:
                 highest, culprit = max(above, below), k
         if moved <= BOUND_TOLERANCE * pressure and moved <= BREACH * stiff * flow:
             return SOLVED, -1
-        if turn >= 6 and moved > 1e-6 * stiff * flow and highest > 1e6 * _driven(c, t):
+        if turn >= 6 and moved > 1e-6 * stiff * flow and highest > 1e6 * _driven(g, t):
             return CUT_OFF, culprit
         if moved > 0.1 * last:
             stiff *= 10.0
@@ -93,39 +93,39 @@ def _bounded(c: Columns, g: Graph, t: Terms, z: State, w: Work, regulators: Ints
 
 
 @kernel
-def _driven(c: Columns, t: Terms) -> float:
+def _driven(g: Graph, t: Floats) -> float:
     """Largest pressure that pumps and heights give, Pa; at least 1 bar."""
     most = 1e5
-    for k in range(c.start.size):
-        most = max(most, abs(t.lift[k]))
+    for k in range(g.start.size):
+        most = max(most, abs(t[k, LIFT]))
     return most
 
 
 @kernel
-def _worst(c: Columns, t: Terms, z: State) -> int:
+def _worst(g: Graph, t: Floats, z: State) -> int:
     """Link that moves most."""
     most, worst = -1.0, 0
-    for k in range(c.start.size):
-        if not t.shut[k] and not abs(z.step[k]) <= most:
+    for k in range(g.start.size):
+        if t[k, IS_SHUT] == 0.0 and not abs(z.step[k]) <= most:
             most, worst = abs(z.step[k]), k
     return worst
 
 
 @kernel
-def _switch(c: Columns, t: Terms, z: State, setting: Floats, floating: Bools, regulators: Ints) -> int:
+def _switch(g: Graph, t: Floats, z: State, setting: Floats, floating: Bools, regulators: Ints) -> int:
     """Let regulators regulate, open or shut as the pressures ask; the last one that changed, -1 for none."""
-    flow, pressure = scales(c, t, z)
+    flow, pressure = scales(g, t, z)
     small_p, small_q = 1e-7 * pressure, 1e-9 * flow
     changed = -1
     for k in regulators:
-        if t.shut[k] or floating[c.start[k]]:
+        if t[k, IS_SHUT] > 0.0 or floating[g.start[k]]:
             continue
-        begin, end, was = z.pressure[c.start[k]], z.pressure[c.end[k]], z.active[k]
-        reducing, now = c.regulator[k] == 1, z.active[k]
+        begin, end, was = z.pressure[g.start[k]], z.pressure[g.end[k]], z.active[k]
+        reducing, now = g.regulator[k] == 1, z.active[k]
         asks = end > setting[k] + small_p if reducing else begin < setting[k] - small_p
         rests = end < setting[k] - small_p if reducing else begin > setting[k] + small_p
         if was == 1:
-            loss, _ = drop(k, z.flow[k], c, t)
+            loss, _ = drop(k, z.flow[k], t)
             if z.flow[k] < -small_q:
                 now = 2
             elif begin - end < loss - small_p:
@@ -137,9 +137,9 @@ def _switch(c: Columns, t: Terms, z: State, setting: Floats, floating: Bools, re
         if now != was:
             changed = k
             z.active[k] = now
-            t.high[k] = 0.0 if now == 2 else math.inf
-            z.above[k], z.below[k] = 0.0, 0.0
-            node = holds(k, c)
+            t[k, HIGH] = 0.0 if now == 2 else math.inf
+            z.bound[k, 1], z.bound[k, 0] = 0.0, 0.0
+            node = holds(k, g)
             z.held[node] = now == 1
             if now == 1:
                 z.pressure[node] = setting[k]
@@ -148,7 +148,7 @@ def _switch(c: Columns, t: Terms, z: State, setting: Floats, floating: Bools, re
 
 
 @kernel
-def _start(s: int, c: Columns, x: Inputs, t: Terms, z: State, g: Graph) -> None:
+def _start(s: int, c: Columns, x: Inputs, t: Floats, z: State, g: Graph) -> None:
     """The start of case s, the same whatever was solved before."""
     demand, held = row(x.demand_kg_s, s), row(x.pressure_pa, s)
     for a in range(z.pressure.size):
@@ -157,66 +157,66 @@ def _start(s: int, c: Columns, x: Inputs, t: Terms, z: State, g: Graph) -> None:
         z.pressure[a] = held[a] if z.held[a] else 0.0
     z.usual[0] = 1e-9
     for k in range(c.start.size):
-        z.flow[k] = 0.0 if t.shut[k] else max(min(first_guess(k, c, t), t.high[k]), t.low[k])
+        z.flow[k] = 0.0 if t[k, IS_SHUT] > 0.0 else max(min(first_guess(k, c, t), t[k, HIGH]), t[k, LOW])
         z.usual[0] = max(z.usual[0], abs(z.flow[k]))
         usual = first_guess(k, c, t)
-        _, slope = drop(k, REST_FRAC * usual, c, t)
+        _, slope = drop(k, REST_FRAC * usual, t)
         z.floor[k] = slope if slope > 0.0 else REST_FRAC * 1e4 / usual
-        z.step[k], z.y[k], z.below[k], z.above[k], z.active[k] = 0.0, 0.0, 0.0, 0.0, 0
+        z.step[k], z.y[k], z.bound[k, 0], z.bound[k, 1], z.active[k] = 0.0, 0.0, 0.0, 0.0, 0
 
 
 @kernel
-def _settle(c: Columns, t: Terms, z: State, flow: float, mode: Ints) -> None:
+def _settle(g: Graph, t: Floats, z: State, flow: float, mode: Ints) -> None:
     """Put flows that rest on a bound exactly there, and say the state of each link."""
-    for k in range(c.start.size):
-        mode[k] = SHUT if t.shut[k] else FREE
+    for k in range(g.start.size):
+        mode[k] = SHUT if t[k, IS_SHUT] > 0.0 else FREE
         if abs(z.flow[k]) <= 1e-13 * flow:
             z.flow[k] = 0.0
         if z.active[k] == 1:
             mode[k] = REGULATING
-        elif z.below[k] > 0.0 and abs(z.flow[k] - t.low[k]) <= 1e-8 * flow:
-            z.flow[k] = t.low[k]
+        elif z.bound[k, 0] > 0.0 and abs(z.flow[k] - t[k, LOW]) <= 1e-8 * flow:
+            z.flow[k] = t[k, LOW]
             mode[k] = SHUT_BY_CHECK
-        elif z.above[k] > 0.0 and abs(z.flow[k] - t.high[k]) <= 1e-8 * flow:
-            z.flow[k] = t.high[k]
-            mode[k] = AT_LIMIT if t.high[k] > 0.0 else SHUT_BY_CHECK
+        elif z.bound[k, 1] > 0.0 and abs(z.flow[k] - t[k, HIGH]) <= 1e-8 * flow:
+            z.flow[k] = t[k, HIGH]
+            mode[k] = AT_LIMIT if t[k, HIGH] > 0.0 else SHUT_BY_CHECK
 
 
 @kernel
 def _one(
-    s: int, c: Columns, g: Graph, x: Inputs, height_m: Floats, gravity_m_s2: float, t: Terms, z: State, w: Work, regulators: Ints,
+    s: int, c: Columns, g: Graph, x: Inputs, height_m: Floats, gravity_m_s2: float, t: Floats, z: State, w: Work, regulators: Ints,
     floating: Bools, dry: Bools, mode: Ints,
 ) -> tuple[int, int, float]:  # fmt: skip
     """Solve case s in the work arrays: status, culprit, and what does not close at a node over the largest flow."""
     terms(s, c, x, height_m, gravity_m_s2, t)
     _start(s, c, x, t, z, g)
-    islands(c, t, z, np.empty(z.pressure.size, np.int64), floating, dry)
+    islands(g, t, z, np.empty(z.pressure.size, np.int64), floating, dry)
     setting = row(x.setting, s)
     status, culprit, first = SOLVED, -1, True
     for _ in range(6 * regulators.size + 1):
-        status, culprit = _bounded(c, g, t, z, w, regulators, first)
+        status, culprit = _bounded(g, t, z, w, regulators, first)
         first = False
         if status != SOLVED or regulators.size == 0:
             break
-        culprit = _switch(c, t, z, setting, floating, regulators)
+        culprit = _switch(g, t, z, setting, floating, regulators)
         if culprit < 0:
             break
         status = HUNTING
     if status != SOLVED:
         return status, culprit, 0.0
-    flow, _ = scales(c, t, z)
-    close_mass(c, g, t, z, w, regulators)
-    _settle(c, t, z, flow, mode)
-    return SOLVED, -1, _open_mass(c, z) / flow
+    flow, _ = scales(g, t, z)
+    close_mass(g, t, z, w, regulators)
+    _settle(g, t, z, flow, mode)
+    return SOLVED, -1, _open_mass(g, z) / flow
 
 
 @kernel
-def _open_mass(c: Columns, z: State) -> float:
+def _open_mass(g: Graph, z: State) -> float:
     """Largest rest of a node's balance, kg/s; a node that holds a pressure from outside gives what is missing."""
     rest = z.demand.copy()
-    for k in range(c.start.size):
-        rest[c.start[k]] += z.flow[k]
-        rest[c.end[k]] -= z.flow[k]
+    for k in range(g.start.size):
+        rest[g.start[k]] += z.flow[k]
+        rest[g.end[k]] -= z.flow[k]
     worst = 0.0
     for a in range(rest.size):
         if not z.held[a]:
@@ -238,7 +238,7 @@ def solve_cases(
 ) -> tuple[Floats, Floats, Ints, Ints, Floats, Ints, Bools, Bools]:
     """Every case: flows, pressures, status, culprit, open mass, and states of links and nodes."""
     links, nodes, unknowns = c.start.size, height_m.size, g.pattern.place.size
-    t, z = new_terms(links), new_state(links, nodes, unknowns, g.pattern.row.size)
+    t, z = np.zeros((links, IS_SHUT + 1)), new_state(links, nodes, unknowns, g.pattern.row.size)
     w = workspace(unknowns, g.pattern.l_first[-1])
     flow, pressure = np.zeros((cases, links)), np.zeros((cases, nodes))
     status, culprit, rest = np.zeros(cases, np.int64), np.full(cases, -1), np.zeros(cases)
