@@ -129,7 +129,8 @@ def _impedances(ids: Sequence[str], pick: Callable[[str, float], Floats]) -> dic
             raise SiteError(f"{ids[int(np.argmax(short))]!r} has {what}; its voltage drop needs both")
     z = np.divide(given_frac, rating, out=np.zeros(len(ids)), where=given_frac > 0.0)
     share = np.divide(load_loss, z, out=np.zeros(len(ids)), where=z > 0.0)
-    from_loss = np.where((share > 0.0) & (share < 1.0), np.sqrt(1.0 - share**2) / np.where(share > 0.0, share, 1.0), X_OVER_R)
+    known = np.clip(share, 1e-9, 1.0)  # a load loss above what the impedance allows leaves no reactance
+    from_loss = np.where(share > 0.0, np.sqrt(1.0 - known**2) / known, X_OVER_R)
     ratio = np.where(np.isnan(ratio), from_loss, ratio)
     over = np.divide(per_m["length_m"], volts**2, out=np.zeros(len(ids)), where=volts > 0.0)
     return {
