@@ -16,10 +16,10 @@ import numpy as np
 from topology.axes import Bools, Floats
 from topology.kinds import Redundancy
 from topology.plant import Plant
+from twin.headroom.cases import Case, blocks
 from twin.power.paths import shares_above
 from twin.solvers.power import supply
-from twin.solvers.steady import solve_steady
-from twin.state import Ambient, Loads, Outages, PowerState
+from twin.state import Ambient, Loads, PowerState
 
 TWO_CORDS = ("2N", "3N/2", "4N/3")
 RESERVED = ("catcher", "block", "isolated")
@@ -89,12 +89,27 @@ def schemes(plant: Plant, loads: Loads, ambient: Ambient) -> tuple[Scheme, ...]:
     names = tuple(dict.fromkeys(m for g in groups for m in g.members))
     if not names:
         return ()
-    state = solve_steady(plant, loads, ambient, Outages.of(plant, [(), *((m,) for m in names)]))
-    row = {name: k + 1 for k, name in enumerate(names)}
-    load = load_frac(plant, state.power)
-    feeds = _carriers(plant, names)
-    draws = loads.rack_w[0] > 0.0
-    return tuple(_scheme(plant, g, state.power, load, row, feeds, draws, loads.rack_w[0]) for g in groups)
+    lost = tuple(Case(name, (name,), "") for name in names)
+    own = np.asarray([plant.power.ids.index(name) for name in names], dtype=np.int64)
+    parts = [(b.state.power.out_w[:, own], load_frac(plant, b.state.power)[:, own], b.state.power.powered)
+             for b in blocks(plant, loads, ambient, (Case("normal", (), "normal"), *lost))]  # fmt: skip
+    out_w, load, powered = (np.concatenate(p) for p in zip(*parts, strict=True))
+    solved = _Solved({name: k for k, name in enumerate(names)}, out_w, load, powered)
+    feeds, draws = _carriers(plant, names), loads.rack_w[0]
+    return tuple(_scheme(plant, g, solved, feeds, draws) for g in groups)
+
+
+@dataclass(frozen=True)
+class _Solved:
+    """Members of all groups (M) with nothing lost (row 0) and without each one of them (its column + 1)."""
+
+    column: Mapping[str, int]
+    out_w: Floats
+    load: Floats
+    powered: Bools
+
+    def row(self, lost: str) -> int:
+        return self.column[lost] + 1
 
 
 def load_frac(plant: Plant, state: PowerState) -> Floats:
@@ -119,66 +134,65 @@ def _carriers(plant: Plant, names: tuple[str, ...]) -> Mapping[int, Mapping[str,
     }  # fmt: skip
 
 
-def _scheme(
-    plant: Plant, group: Redundancy, power: PowerState, load: Floats, row: Mapping[str, int], feeds: Mapping[int, Mapping[str, float]],
-    draws: Bools, rack_w: Floats,
-) -> Scheme:  # fmt: skip
+def _scheme(plant: Plant, group: Redundancy, solved: _Solved, feeds: Mapping[int, Mapping[str, float]], rack_w: Floats) -> Scheme:
     names = tuple(dict.fromkeys(group.members))
-    at = {m: plant.power.ids.index(m) for m in names}
-    members = tuple(_member(m, names, at[m], power, load, row) for m in names)
-    main = {f: max((m for m in shares if m in at), key=shares.__getitem__, default="") for f, shares in feeds.items()}
+    members = tuple(_member(m, names, solved) for m in names)
+    main = {f: max((m for m in shares if m in names), key=shares.__getitem__, default="") for f, shares in feeds.items()}
     cords = [tuple(main.get(int(f), "") for f in pair) for pair in plant.racks.feed]
-    below = np.asarray([bool(a or b) for a, b in cords], dtype=bool) & draws
+    below = np.asarray([bool(a or b) for a, b in cords], dtype=bool) & (rack_w > 0.0)
     pairs: dict[tuple[str, str], float] = {}
     for r in np.flatnonzero(below):
-        a, b = sorted((x for x in cords[r] if x), key=names.index) if all(cords[r]) else ("", "")
+        a, b = sorted(cords[r], key=names.index) if all(cords[r]) else ("", "")
         if a != b:
             pairs[a, b] = pairs.get((a, b), 0.0) + float(rack_w[r])
     order = sorted(pairs, key=lambda k: (names.index(k[0]), names.index(k[1])))
-    faults = tuple(_faults(plant, group, members, power, load, row, cords, below))
+    faults = (
+        *_overloads(group, members),
+        *_dark(plant, group, members, solved, below),
+        *_shape(plant, group, members, solved, cords, below),
+    )
     return Scheme(group.id, group.scheme, group.needed, members, {k: pairs[k] for k in order}, faults)
 
 
-def _member(name: str, names: tuple[str, ...], e: int, power: PowerState, load: Floats, row: Mapping[str, int]) -> Member:
-    others = [m for m in names if m != name]
-    after = {m: float(power.out_w[row[m], e]) for m in others}
-    normal = float(power.out_w[0, e])
-    worst = max(others, key=lambda m: after[m], default="")
-    raised = bool(worst) and after[worst] > normal * (1.0 + 1e-9) + 1e-6
-    worst_frac = float(load[row[worst], e]) if raised else float(load[0, e])
-    return Member(
-        name, normal, float(load[0, e]), after[worst] if raised else normal, worst_frac, worst if raised else "", raised and normal <= 0.0
-    )
+def _member(name: str, names: tuple[str, ...], solved: _Solved) -> Member:
+    e = solved.column[name]
+    normal_w, normal = float(solved.out_w[0, e]), float(solved.load[0, e])
+    worst = max((m for m in names if m != name), key=lambda m: float(solved.out_w[solved.row(m), e]), default="")
+    after_w = float(solved.out_w[solved.row(worst), e]) if worst else 0.0
+    if after_w <= normal_w * (1.0 + 1e-9) + 1e-6:
+        return Member(name, normal_w, normal, normal_w, normal, "", False)
+    return Member(name, normal_w, normal, after_w, float(solved.load[solved.row(worst), e]), worst, normal_w <= 0.0)
 
 
-def _faults(
-    plant: Plant, group: Redundancy, members: tuple[Member, ...], power: PowerState, load: Floats, row: Mapping[str, int],
-    cords: list[tuple[str, ...]], below: Bools,
-) -> Iterator[str]:  # fmt: skip
-    ids = plant.racks.ids
-    if group.scheme != "N":
-        for m in members:
-            dark = np.flatnonzero(below & ~power.powered[row[m.id]])
-            if dark.size:
-                yield f"without {m.id}, {_some([ids[r] for r in dark])} below the group has no supply"
+def _dark(plant: Plant, group: Redundancy, members: tuple[Member, ...], solved: _Solved, below: Bools) -> Iterator[str]:
+    for m in members if group.scheme != "N" else ():
+        dark = np.flatnonzero(below & ~solved.powered[solved.row(m.id)])
+        if dark.size:
+            yield f"without {m.id}, {_some([plant.racks.ids[r] for r in dark])} below the group has no supply"
+
+
+def _overloads(group: Redundancy, members: tuple[Member, ...]) -> Iterator[str]:
     for m in members:
         if m.normal_frac > 1.0 + 1e-9:
             yield f"{m.id} carries {100.0 * m.normal_frac:.0f} % of its rating with nothing lost"
         elif m.worst_frac > 1.0 + 1e-9 and group.scheme != "N":
             yield f"{m.id} carries {100.0 * m.worst_frac:.0f} % of its rating after the loss of {m.worst_after}"
+
+
+def _shape(
+    plant: Plant, group: Redundancy, members: tuple[Member, ...], solved: _Solved, cords: list[tuple[str, ...]], below: Bools
+) -> Iterator[str]:
     if group.scheme in TWO_CORDS:
-        lone = [ids[r] for r in np.flatnonzero(below) if not all(cords[r]) or cords[r][0] == cords[r][1]]
+        lone = [plant.racks.ids[r] for r in np.flatnonzero(below) if not all(cords[r]) or cords[r][0] == cords[r][1]]
         if lone:
             yield f"{_some(lone)} does not hang on two members, as {group.scheme} means"
-    reserves = [m for m in members if m.reserve]
-    if group.scheme in RESERVED:
-        if not reserves:
-            yield f"no member stands by: {group.scheme} means a reserve that carries nothing until a primary is lost"
-        e = [plant.power.ids.index(m.id) for m in reserves]
-        for m in members:
-            caught = max((float(power.out_w[row[m.id], k]) for k in e), default=0.0)
-            if reserves and not m.reserve and m.normal_w > 0.0 and caught <= 0.0:
-                yield f"no reserve takes over when {m.id} is lost"
+    reserves = [solved.column[m.id] for m in members if m.reserve]
+    if group.scheme in RESERVED and not reserves:
+        yield f"no member stands by: {group.scheme} means a reserve that carries nothing until a primary is lost"
+    for m in members if group.scheme in RESERVED and reserves else ():
+        caught = float(solved.out_w[solved.row(m.id), reserves].max())
+        if not m.reserve and m.normal_w > 0.0 and caught <= 0.0:
+            yield f"no reserve takes over when {m.id} is lost"
     if group.scheme == "N+1" and not any(m.worst_after for m in members) and any(m.normal_w > 0.0 for m in members):
         yield "no member takes over from another: they are not in parallel"
 
