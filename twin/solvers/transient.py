@@ -237,4 +237,3 @@ def stored_j(
             for p in range(loops.place_first[loops.manifold_first[x]], loops.place_first[loops.manifold_first[x + 1]]):
                 total += cp * (heat_kg_k(pipes, base + 2 * p) + heat_kg_k(pipes, base + 2 * p + 1))
     return total
-

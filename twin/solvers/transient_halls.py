@@ -187,4 +187,3 @@ def hall_ahead(halls: HallParts, h: int, state: State, step_s: float) -> float:
         return now
     was: float = state.hall_c[h, 2]
     return now + 0.5 * (now - was) * step_s / before
-

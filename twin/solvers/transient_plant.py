@@ -106,7 +106,7 @@ def supply_side(loops: LoopParts, pipes: Pipes, loop: int, drive: Drive, state: 
     t0, before, last = state.loop_c[loop, 0], state.loop_c[loop, 1], state.clock[2]
     ahead = t0 + (0.5 * (t0 - before) * step_s / last if last > 0.0 else 0.0)
     taken = _chillers(loops, loop, drive, state, step_s, flow, ahead)
-    power = taken * drive.chiller_ratio[loop]
+    power: float = taken * drive.chiller_ratio[loop]
     state.book_j[0] += power * step_s
     state.reject[loop, 0], share = ramp(state.reject[loop, 0], state.reject[loop, 1], loops.reject_slew_per_s[loop], step_s)
     gh, now, heat = GAMMA * step_s, state.clock[0], taken + power

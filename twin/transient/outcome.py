@@ -165,9 +165,7 @@ def _saved(trip: Trajectory, reached: Sequence[Reached]) -> tuple[str, ...]:
     for x, name in enumerate(trip.plant.loops.ids):
         loss = _loop(trip, x)
         if math.isfinite(loss.back_s) and not any(r.time_s < loss.back_s for r in reached):
-            told.append(
-                f"flow of {name} stood at t={loss.flow_lost_s:g} s and was back at t={loss.back_s:g} s, before any limit"
-            )
+            told.append(f"flow of {name} stood at t={loss.flow_lost_s:g} s and was back at t={loss.back_s:g} s, before any limit")
     for h in trip.happenings:
         if h.what.startswith("on battery") or "takes load" in h.what:
             told.append(f"{h.element} {h.what}")
