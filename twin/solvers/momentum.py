@@ -140,8 +140,8 @@ def _stage(
 
 @kernel
 def advance_loop(
-    b: Branches, x: int, step_s: float, running: Floats, powered: Bools, command_frac: float, rate_per_s: Floats, speed: Floats, flow: Floats,
-    open_kg_s: float, mean: Floats,
+    b: Branches, x: int, step_s: float, running: Floats, powered: Bools, command_frac: float, rate_per_s: Floats, speed: Floats,
+    flow: Floats, open_kg_s: float, mean: Floats,
 ) -> None:  # fmt: skip
     """Advance the branches of one loop by a step.
 
