@@ -17,7 +17,7 @@ import numpy as np
 from topology.axes import Bools, Floats, Ints
 from twin.solvers.jit import kernel
 from twin.solvers.laws import exchanger_w_k
-from twin.solvers.rpu import FAN_DUTY, floor_share
+from twin.solvers.rpu import COOLANT_STEPS, floor_share
 
 VALVE_TOLERANCE = 1e-10
 """Relative error of heat per kelvin at which a valve position counts as found."""
@@ -107,25 +107,30 @@ def valve_share(x: Exchangers, i: int, hot_kg_s: float, full_kg_s: float, want_w
 def _floor(x: Exchangers, i: int, hot_kg_s: float, full_kg_s: float, back_c: float, cold_c: float, set_c: float) -> float:
     """Share of full fan speed where a unit under its controller settles below the set-point; 0 where it holds the set-point.
 
-    The share asked for falls with the outlet and the outlet falls with the share, so the two meet once: bisection. Where they meet
-    in a jump of the table the firmware dithers between two duties, and this is their mean.
+    The share asked for falls in steps with the outlet and the outlet falls with the share, so the two meet once: in a row of the
+    table, found by halving, or at the temperature between two rows, where the firmware dithers and this is the mean of both duties.
     """
-    high = floor_share(set_c, cold_c)
-    span = back_c - cold_c
+    span, capacity = back_c - cold_c, hot_kg_s * x.hot_cp_j_kg_k[i]
     if full_kg_s <= 0.0 or span <= 0.0:
         return 0.0
-    capacity = hot_kg_s * x.hot_cp_j_kg_k[i]
-    if reach_w_k(x, i, hot_kg_s, high * full_kg_s) * span <= capacity * (back_c - set_c):
+    most = reach_w_k(x, i, hot_kg_s, floor_share(set_c, cold_c) * full_kg_s)
+    if most * span <= capacity * (back_c - set_c):
         return 0.0
-    low = FAN_DUTY[0] / 100.0
-    for _ in range(44):
-        mid = 0.5 * (low + high)
-        out = back_c - reach_w_k(x, i, hot_kg_s, mid * full_kg_s) * span / capacity
-        if floor_share(out, cold_c) > mid:
-            low = mid
-        else:
+    low, high = -1, COOLANT_STEPS.shape[0] - 1  # the outlet at the duty of row `high` is not above that row
+    while high - low > 1:
+        mid = (low + high) // 2
+        share = floor_share(COOLANT_STEPS[mid, 0], cold_c)
+        if back_c - reach_w_k(x, i, hot_kg_s, share * full_kg_s) * span / capacity <= COOLANT_STEPS[mid, 0]:
             high = mid
-    return high
+        else:
+            low = mid
+    share = floor_share(COOLANT_STEPS[high, 0], cold_c)
+    reach = reach_w_k(x, i, hot_kg_s, share * full_kg_s)
+    edge = COOLANT_STEPS[low, 0] if low >= 0 else -math.inf
+    if back_c - reach * span / capacity > edge:
+        return share
+    want = capacity * (back_c - edge) / span
+    return share * valve_share(x, i, hot_kg_s, share * full_kg_s, want, reach, 0.0)
 
 
 @kernel
