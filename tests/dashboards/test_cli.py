@@ -13,25 +13,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from dashboards import cli
+from dashboards.commands import site as site_command
+from dashboards.commands import store as store_command
 from tests.dashboards.rows import answer, power_file, refused, row_folder, run
 
-COMMANDS = (
-    "ingest",
-    "solve",
-    "rack",
-    "cdu",
-    "loops",
-    "cases",
-    "replay",
-    "headroom",
-    "export",
-    "console",
-    "site new",
-    "site check",
-    "site show",
-    "site impact",
-    "site schema",
-)
+GROUPS = {"site": site_command.app, "store": store_command.app}
+COMMANDS = [
+    *(c.__name__.rstrip("_") for c in cli.COMMANDS),
+    *(f"{group} {str(c.name or getattr(c.callback, '__name__', ''))}" for group, app in GROUPS.items() for c in app.registered_commands),
+]
+"""Every command there is."""
 
 
 @pytest.fixture(scope="module")
