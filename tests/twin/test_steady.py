@@ -238,3 +238,14 @@ def test_facility_water_follows_the_weather_once_towers_run_full() -> None:
     assert (np.diff(state.heat.cdu_valve_frac, axis=0) > 0.0).all()
     worse = replace(p, towers=replace(p.towers, exchanger_k=p.towers.exchanger_k + 1.0))
     assert solve_steady(worse, from_utilisation(p, 1.0), weather(26.0)).heat.loop_supply_c[0, 1] == pytest.approx(water[-1] + 1.0, abs=0.01)
+
+
+def test_a_site_of_power_alone_is_solved_and_its_heat_has_nowhere_to_go() -> None:
+    base = small_site(racks=3, sku="hgx-h100")
+    bare = {k: {} for k in ("loops", "cdus", "manifolds", "pumps", "air_units", "towers", "chillers")}
+    site = base.with_(positions={k: replace(p, manifold="") for k, p in base.positions.items()}, **bare)
+    p = plant(site)
+    state = solve_steady(p, from_utilisation(p, 0.5), weather(17.0))
+    check_ledger(p, state)
+    assert state.ledger.site_w[0] > 3 * 3e3
+    assert state.heat.cooled.all() or state.ledger.stranded_w[0] + state.ledger.ambient_w[0] > 0.0

@@ -123,12 +123,13 @@ def _state(plant: Plant, loads: Loads, flow: FlowState, row: Ints, gear_on: Bool
     loop_ok = out.loop_ok & (_each(cdus.loop, sink_ok, plant.loops.n) | plant.loops.fws)
     loop_supply = np.where(loop_ok, out.loop_supply, np.inf)
     hall_supply = np.where(hall_ok, out.hall_supply, np.inf)
-    loop_of = plant.manifolds.loop[racks.manifold] if plant.manifolds.n else np.zeros(racks.n, np.int64)
     hung = racks.manifold >= 0
+    loop_of = np.where(hung, plant.manifolds.loop[racks.manifold], -1) if plant.manifolds.n else np.full(racks.n, -1)
+    beside = np.zeros((row.size, 1))  # what a rack without coolant sees in the last column
     m = flow.rack_kg_s if flow.rack_kg_s.shape[0] == 1 else flow.rack_kg_s[row]  # one flow serves every scenario
     wet = hung & (m > 0.0)
-    coolant = np.where(hung, loop_supply[:, loop_of], hall_supply[:, racks.hall])
-    cp = np.where(hung, plant.loops.cp_j_kg_k[loop_of], 1.0)
+    coolant = np.where(hung, np.concatenate([loop_supply, beside], axis=1)[:, loop_of], hall_supply[:, racks.hall])
+    cp = np.append(plant.loops.cp_j_kg_k, 1.0)[loop_of]
     rise = np.divide(loads.liquid_w, m * cp, out=np.zeros(loads.liquid_w.shape), where=wet)
     plate = plates(plant, loads, m, coolant)
     stuck = (held > 0.0) & (loads.chip_w > 0.0)
@@ -141,7 +142,7 @@ def _state(plant: Plant, loads: Loads, flow: FlowState, row: Ints, gear_on: Bool
         coolant_c=coolant, plate_inlet_c=plate.inlet_c + plate.series_k_w * loads.chip_w,
         chip_c=chip, memory_c=chip + racks.r_memory_k_w * loads.chip_w, runaway=np.zeros(chip.shape, bool), leakage_w=np.zeros(chip.shape),
         rack_return_c=np.where(wet, coolant + rise, coolant),
-        inlet_c=hall_supply[:, racks.hall], cooled=(held <= 0.0) & (~wet | loop_ok[:, loop_of]) & hall_ok[:, racks.hall],
+        inlet_c=hall_supply[:, racks.hall], cooled=(held <= 0.0) & (~wet | (np.concatenate([loop_ok, beside > 0.0], axis=1)[:, loop_of])) & hall_ok[:, racks.hall],
     )  # fmt: skip
 
 
