@@ -134,6 +134,7 @@ def _state(plant: Plant, loads: Loads, flow: FlowState, row: Ints, gear_on: Bool
     plate = plates(plant, loads, m, coolant)
     stuck = (held > 0.0) & (loads.chip_w > 0.0)
     chip: Floats = np.where(stuck, np.inf, plate.chip_c(loads.chip_w))
+    carried = ~wet | np.concatenate([loop_ok, beside > 0.0], axis=1)[:, loop_of]
     return HeatState(
         loop_supply_c=loop_supply, loop_return_c=np.where(loop_ok, out.loop_return, np.inf),
         cdu_w=out.cdu_w, cdu_supply_c=out.cdu_c, cdu_valve_frac=out.cdu_valve, air_unit_w=out.unit_w,
@@ -142,7 +143,7 @@ def _state(plant: Plant, loads: Loads, flow: FlowState, row: Ints, gear_on: Bool
         coolant_c=coolant, plate_inlet_c=plate.inlet_c + plate.series_k_w * loads.chip_w,
         chip_c=chip, memory_c=chip + racks.r_memory_k_w * loads.chip_w, runaway=np.zeros(chip.shape, bool), leakage_w=np.zeros(chip.shape),
         rack_return_c=np.where(wet, coolant + rise, coolant),
-        inlet_c=hall_supply[:, racks.hall], cooled=(held <= 0.0) & (~wet | (np.concatenate([loop_ok, beside > 0.0], axis=1)[:, loop_of])) & hall_ok[:, racks.hall],
+        inlet_c=hall_supply[:, racks.hall], cooled=(held <= 0.0) & carried & hall_ok[:, racks.hall],
     )  # fmt: skip
 
 
