@@ -11,8 +11,8 @@ from string import Formatter
 
 import pyarrow as pa
 
-from telemetry.plan import Plan, recognise, rule_for
-from telemetry.source import Source, open_source
+from telemetry.plan import INDEX, Plan, rule_for
+from telemetry.source import Source, open_source, plan_of
 from telemetry.vendor import Rule, Vendor, load_vendors
 from topology.errors import nearest
 from topology.site import Site
@@ -87,9 +87,11 @@ def explain(site: Site, path: Path, vendor: str | None = None) -> Explanation:
     """
     source = open_source(path)
     vendors = load_vendors(site.folder)
-    plan = recognise(str(path), source.columns, vendors, site.elements, vendor, source.sample)
+    plan = plan_of(str(path), source, vendors, site.elements, vendor)
     seen = _examples(source, plan)
-    columns = tuple(_column(plan, c, seen.get(c, "")) for c in source.columns)
+    columns = tuple(_column(plan, c, seen.get(c, "")) for c in source.columns if c not in source.unreadable)
+    columns += tuple(Column(c, "key", example=t, why="its folder says so") for c, t in source.path.items() if c in plan.columns)
+    columns += tuple(Column(c, "not read", why=w) for c, w in source.unreadable.items())
     metrics = tuple(_metric(plan, m, site) for m in sorted(set(source.sample(plan.metric)))) if plan.long else ()
     own = plan.vendor
     return Explanation(str(path), own.name, own.doc, own.point, plan.long, columns, metrics)
@@ -123,6 +125,8 @@ def _column(plan: Plan, name: str, example: str) -> Column:
         return _value(plan, name, rule, example)
     if name in vendor.ignore:
         return Column(name, "ignored", why=f"the mapping {vendor.name} knows it and does not want it")
+    if INDEX.fullmatch(name):
+        return Column(name, "ignored", why="row numbers that pandas wrote")
     if name in plan.aliases:
         return Column(name, "repeats another", why="another column of this file holds the same quantity of the same part")
     return Column(name, "not read", why=_stranger(vendor, name))

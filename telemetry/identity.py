@@ -110,7 +110,7 @@ class Identities:
         groups = self._match(raw) if raw else None
         if groups is None:
             return UNKNOWN
-        fields = defaultdict(str, {**{k: t or "" for k, t in texts.items()}, **groups})
+        fields = defaultdict(str, {**{k: "" if t is None or t in self.vendor.absent else t for k, t in texts.items()}, **groups})
         part = re.sub(r"-{2,}", "-", self.vendor.part_format.format_map(fields)).strip("-")
         return self.place(groups["element"], part)
 

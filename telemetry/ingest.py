@@ -11,10 +11,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from telemetry.plan import Plan, column_findings, recognise
+from telemetry.plan import Plan, column_findings
 from telemetry.readings import REASONS, UNKNOWN_ELEMENT, Block, Mapper
 from telemetry.schema import QUARANTINE
-from telemetry.source import Source, digest_of, expand, open_source
+from telemetry.source import Source, digest_of, expand, open_source, path_columns, plan_of
 from telemetry.store import Refuse, Store
 from telemetry.vendor import Vendor, load_vendors
 from topology.errors import Finding, TelemetryError, nearest
@@ -79,7 +79,7 @@ def ingest(
         store: an open store, or where to open or make one.
         vendor: name of the mapping for all files, ``None`` to recognise each by its columns.
         progress: told how far it is.
-        clock: gives the time now; a reading more than a day ahead of it is refused.
+        clock: gives the time now: when readings were refused, and a reading more than a day ahead of it is.
         again: take files that are stored already out first, to map them anew (after mending a site or a mapping).
 
     Returns:
@@ -92,7 +92,7 @@ def ingest(
     files = expand([paths] if isinstance(paths, str | Path) else list(paths))
     vendors = load_vendors(site.folder)
     opened = store if isinstance(store, Store) else Store.create(store)
-    run = _Run(site, opened, vendors, vendor, clock(), progress, sum(f.stat().st_size for f in files))
+    run = _Run(site, opened, vendors, vendor, clock, progress, sum(f.stat().st_size for f in files))
     skipped = 0
     faults: list[TelemetryError] = []
     for file in files:
@@ -119,11 +119,11 @@ class _Run:
         store: Store,
         vendors: Mapping[str, Vendor],
         vendor: str | None,
-        now: dt.datetime,
+        clock: Callable[[], dt.datetime],
         progress: Progress | None,
         size: int,
     ) -> None:
-        self.site, self.store, self.vendors, self.vendor, self.now = site, store, vendors, vendor, now
+        self.site, self.store, self.vendors, self.vendor, self.clock = site, store, vendors, vendor, clock
         self.progress, self.size, self.done = progress, max(size, 1), 0
         self.stored = 0
         self.findings: list[Finding] = []
@@ -133,7 +133,7 @@ class _Run:
         """Ingest one file; False where it is stored already."""
         size = path.stat().st_size
         self._tell(path, 0.0)
-        digest = digest_of(path)
+        digest = self._digest(path)
         if self.store.seen(digest):
             if not again:
                 self.done += size
@@ -141,7 +141,7 @@ class _Run:
                 return False
             self.store.forget(digest)
         source = open_source(path)
-        plan = recognise(str(path), source.columns, self.vendors, self.site.elements, self.vendor, source.sample)
+        plan = plan_of(str(path), source, self.vendors, self.site.elements, self.vendor)
         one = _File(self, path, digest, plan, source, size)
         fresh = self.store.append(digest, one.batches)
         self.done += size
@@ -150,7 +150,20 @@ class _Run:
             self.stored += one.stored
             self.reasons += one.reasons
             self.findings += [*column_findings(str(path), plan), *one.findings()]
+            self.findings += [
+                Finding(f"column {c!r} is not read: {why}", "write its values one to a column", str(path), column=c, severity="warning")
+                for c, why in source.unreadable.items()
+                if c not in plan.vendor.ignore
+            ]
         return fresh
+
+    def _digest(self, path: Path) -> str:
+        """Content of a file, with what its folders say where the mapping reads that: two metrics may have the same bytes."""
+        if not path_columns(path):
+            return digest_of(path)
+        source = open_source(path)
+        plan = plan_of(str(path), source, self.vendors, self.site.elements, self.vendor)
+        return digest_of(path, {k: v for k, v in source.path.items() if k in plan.columns})
 
     def _tell(self, path: Path, bytes_of_file: float) -> None:
         if self.progress is not None:
@@ -170,7 +183,7 @@ class _File:
     def batches(self, attempt: int, refuse: Refuse) -> Iterator[pa.RecordBatch]:
         """Accepted rows of the file; refused rows go to ``refuse``, the last of them before this ends."""
         self.stored, self.reasons = 0, Counter()
-        latest_us = int((self.run.now + _EARLY).timestamp() * 1e6)
+        latest_us = int((self.run.clock() + _EARLY).timestamp() * 1e6)
         mapper = Mapper(self.plan, self.run.site, str(self.path), latest_us)
         mark = f"{self.plan.vendor.name}/{self.path.name}#{self.digest[:16]}"
         waiting: list[pa.Table] = []
@@ -205,7 +218,7 @@ class _File:
         self.reasons.update({c["values"]: c["counts"] for c in pc.value_counts(reasons).to_pylist()})
         unknown = pc.unique(element.filter(pc.equal(reasons, REASONS[UNKNOWN_ELEMENT]))).to_pylist()
         self._unknown |= {str(name): key for name in unknown[:50]}
-        same = {"digest": self.digest, "attempt": attempt, "file": str(self.path), "seen_at": utc_now()}
+        same = {"digest": self.digest, "attempt": attempt, "file": str(self.path), "seen_at": self.run.clock()}
         arrays = {
             **{k: pa.repeat(pa.scalar(v, QUARANTINE.field(k).type), n) for k, v in same.items()},
             "row": pa.array(block.row), "column": column, "reason": reasons, "value": _text(block.raw), "element": element,

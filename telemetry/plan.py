@@ -12,6 +12,9 @@ from telemetry.vendor import Rule, Vendor
 from topology.errors import Finding, TelemetryError, UsageError, nearest
 from topology.units import split
 
+INDEX = re.compile(r"__index_level_\d+__")
+"""Columns of row numbers that pandas writes beside a table's own; no reading is in them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -90,28 +93,30 @@ def _column_of_element(name: str, quantity: str, elements: Collection[str]) -> R
     return None
 
 
-def bind(vendor: Vendor, columns: Sequence[str], elements: Collection[str]) -> Plan | None:
+def bind(vendor: Vendor, columns: Sequence[str], elements: Collection[str], quiet: Collection[str] = ()) -> Plan | None:
     """The plan of one mapping for a file; ``None`` where a required column is absent.
 
     Args:
         vendor: mapping.
         columns: columns of the file.
         elements: element ids of the site.
+        quiet: columns that need no explanation where nobody claims them, such as those of the file's path.
     """
     time = _first(vendor.time.columns, columns)
+    silent = {*vendor.ignore, *quiet, *(c for c in columns if INDEX.fullmatch(c))}
     keys = {k: c for k, names in vendor.keys.items() if (c := _first(names, columns))}
     if not time or vendor.keys.keys() - vendor.optional - keys.keys():
         return None
     claimed = {time, *keys.values()}
     metric, value = _first(vendor.metric, columns), _first(vendor.value, columns)
     if metric and value:
-        rest = [c for c in columns if c not in claimed | {metric, value} | vendor.ignore]
+        rest = [c for c in columns if c not in claimed | {metric, value} | silent]
         return Plan(vendor, time, keys, (), metric, value, tuple(rest), ())
     if vendor.metric and not vendor.rules:  # a mapping that has only a long layout
         return None
     found = [(c, r) for c in columns if c not in claimed and (r := rule_for(vendor, c, elements)) is not None]
     values, aliases = _without_aliases(found)
-    known = claimed | vendor.ignore | {c for c, _ in found}
+    known = claimed | silent | {c for c, _ in found}
     if not values:
         return None
     return Plan(vendor, time, keys, values, "", "", tuple(c for c in columns if c not in known), aliases)
@@ -149,6 +154,7 @@ def recognise(
     elements: Collection[str],
     vendor: str | None = None,
     sample: Callable[[str], Sequence[str]] | None = None,
+    quiet: Collection[str] = (),
 ) -> Plan:
     """Choose the mapping for a file: the one that leaves the fewest of its columns, and of its metrics, unexplained.
 
@@ -159,6 +165,7 @@ def recognise(
         elements: element ids of the site.
         vendor: name of the mapping to use, ``None`` to recognise it.
         sample: gives some texts of a column; asked for the metric names of a long file.
+        quiet: columns that need no explanation where nobody claims them.
 
     Raises:
         UsageError: ``vendor`` is not a known mapping.
@@ -167,11 +174,11 @@ def recognise(
     if vendor is not None:
         if vendor not in vendors:
             raise UsageError(f"there is no vendor mapping {vendor!r}; {nearest(vendor, vendors)}")
-        plan = bind(vendors[vendor], columns, elements)
+        plan = bind(vendors[vendor], columns, elements, quiet)
         if plan is None:
             raise TelemetryError(f"{file} does not fit the mapping {vendor}: {_lacks(vendors[vendor], columns)}; it has {_list(columns)}")
         return plan
-    plans = [p for v in vendors.values() if (p := bind(v, columns, elements)) is not None]
+    plans = [p for v in vendors.values() if (p := bind(v, columns, elements, quiet)) is not None]
     if not plans:
         raise TelemetryError(
             f"{file} is not known to any vendor mapping; it has the columns {_list(columns)}",

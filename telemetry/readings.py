@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,11 +19,11 @@ from topology.site import Site
 
 REASONS = (
     *TIME_REASONS, "time in the future", "time before 2000", "unknown element", "unknown quantity", "unknown level or quality",
-    "value is not a number", "no value", "value out of range", "duplicate in the file",
+    "value is not a number", "no value", "value out of range", "value where its mapping expects none", "duplicate in the file",
 )  # fmt: skip
 """Why a reading was refused, by code; 0 is accepted. Where several apply the first of these is named."""
 
-_FUTURE, _OLD, UNKNOWN_ELEMENT, _QUANTITY, _CATEGORY, _TEXT, _EMPTY, _RANGE, _DOUBLE = range(len(TIME_REASONS), len(REASONS))
+_FUTURE, _OLD, UNKNOWN_ELEMENT, _QUANTITY, _CATEGORY, _TEXT, _EMPTY, _RANGE, _ELSEWHERE, _DOUBLE = range(len(TIME_REASONS), len(REASONS))
 Codes = np.ndarray
 _US_2000 = 946_684_800_000_000
 _DAY_US = 86_400_000_000
@@ -103,14 +103,24 @@ class Mapper:
     def _wide(self, batch: pa.RecordBatch, column: str, rule: Rule, times: Times, rows: np.ndarray, place: np.ndarray) -> Block:
         place = self._own_place(rule, place)
         raw = batch.column(column)
-        value, unreadable = numbers(raw)
+        value, unreadable = numbers(raw, rule.texts)
         block = Block(
             times.us, place, _fill(batch.num_rows, _QUANTITY_NAMES.index(rule.quantity)),
             self._levels(batch, rule.level, place), self._carried(batch, "implementation", IMPLEMENTATIONS, rule.implementation),
             self._carried(batch, "quality", QUALITIES, "good"), value * rule.unit.factor + rule.unit.offset, rows,
             times.fault, raw, column,
         )  # fmt: skip
-        return self._judge(block, unreadable)
+        return self._judge(block, unreadable, self._elsewhere(batch, rule))
+
+    def _elsewhere(self, batch: pa.RecordBatch, rule: Rule) -> np.ndarray | None:
+        """Rows that do not have a column, by the word of its mapping (n,); ``None`` where all may."""
+        found = None
+        for key, wanted in rule.only.items():
+            if key in self.plan.keys:
+                codes, texts = texts_of(batch.column(self.plan.keys[key]))
+                other = np.array([("" if t in self.plan.vendor.absent else t) not in wanted for t in texts] + ["" not in wanted])[codes]
+                found = other if found is None else found | other
+        return found
 
     def _long(self, batch: pa.RecordBatch, times: Times, rows: np.ndarray, place: np.ndarray) -> Block:
         codes, names = texts_of(batch.column(self.plan.metric))
@@ -122,7 +132,14 @@ class Mapper:
         offset = np.array([0.0 if r is None else r.unit.offset for r in rules] + [0.0])[codes]
         raw = batch.column(self.plan.value)
         value, unreadable = numbers(raw)
+        elsewhere = np.zeros(batch.num_rows, bool)
         for code, rule in enumerate(rules):
+            if rule is not None and rule.texts:
+                own = np.flatnonzero(codes == code)
+                value[own], unreadable[own] = numbers(raw.take(pa.array(own)), rule.texts)
+            other = self._elsewhere(batch, rule) if rule is not None else None
+            if other is not None:
+                elsewhere |= (codes == code) & other
             if rule is not None and (rule.element or rule.part):
                 place = np.where(codes == code, self._own_place(rule, place), place)
         level = self._levels(batch, "", place)
@@ -137,7 +154,7 @@ class Mapper:
             value * factor + offset, rows, times.fault, raw, batch.column(self.plan.metric),
         )  # fmt: skip
         wanted = ~ignored[codes]
-        return self._judge(block.keep(wanted), unreadable[wanted])
+        return self._judge(block.keep(wanted), unreadable[wanted], elsewhere[wanted])
 
     def _own_place(self, rule: Rule, place: np.ndarray) -> Codes:
         """Place of a column that names its element, or a part of the row's element."""
@@ -164,11 +181,13 @@ class Mapper:
             return _pick([allowed.index(t) if t in allowed else UNKNOWN for t in texts], codes)
         return _fill(batch.num_rows, allowed.index(default or self.plan.vendor.implementation))
 
-    def _judge(self, block: Block, unreadable: np.ndarray) -> Block:
-        """Set the reason of each reading; a sparse mapping's empty cells are taken out first."""
-        if self.plan.vendor.sparse:
-            present = unreadable | ~np.isnan(block.value)
-            block, unreadable = block.keep(present), unreadable[present]
+    def _judge(self, block: Block, unreadable: np.ndarray, elsewhere: np.ndarray | None) -> Block:
+        """Set the reason of each reading; empty cells of a sparse mapping, and of rows that lack the column, are taken out first."""
+        elsewhere = np.zeros(len(block.us), bool) if elsewhere is None else elsewhere
+        if self.plan.vendor.sparse or elsewhere.any():
+            empty = np.isnan(block.value) & ~unreadable
+            present = ~(empty & (self.plan.vendor.sparse | elsewhere)) & ~(elsewhere & (block.value == 0))
+            block, unreadable, elsewhere = block.keep(present), unreadable[present], elsewhere[present]
         bound = _LIMITS[block.quantity[:1], block.level[:1]] if _constant(block) else _LIMITS[block.quantity, block.level]
         low, high = bound[:, 0], bound[:, 1]
         checks = (
@@ -176,6 +195,7 @@ class Mapper:
             (block.quantity == UNKNOWN, _QUANTITY),
             ((block.level == UNKNOWN) | (block.implementation == UNKNOWN) | (block.quality == UNKNOWN), _CATEGORY),
             (unreadable, _TEXT), (np.isnan(block.value), _EMPTY), ((block.value < low) | (block.value > high), _RANGE),
+            (elsewhere, _ELSEWHERE),
         )  # fmt: skip
         reason = block.reason.copy()
         for wrong, code in checks:
@@ -215,22 +235,33 @@ FACTS_CODED: pa.Schema = pa.schema(
 """The canonical table with its text columns as dictionaries: what ingest writes and reads are decoded to."""
 
 
-def numbers(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """Values of a column as float64 (NaN for null) and a mask of texts that are no number, (n,) each."""
+def numbers(column: pa.Array, words: Mapping[str, float] | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Values of a column as float64 (NaN for null) and a mask of texts that are no number, (n,) each.
+
+    Args:
+        column: as read from the file.
+        words: texts that stand for a number.
+    """
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     kind = column.type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind) or pa.types.is_decimal(kind):
         value = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         return np.asarray(value, float), np.zeros(len(column), bool)
+    if not words:
+        try:
+            return np.array(column.cast(pa.float64()).to_numpy(zero_copy_only=False), float), np.zeros(len(column), bool)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            pass  # some text is no plain number: judged one by one
     codes, texts = texts_of(column)
-    parsed = [_number(t) for t in texts] + [(np.nan, False)]
+    parsed = [(words[t], False) if words and t in words else _number(t) for t in texts] + [(np.nan, False)]
     return np.array([p[0] for p in parsed])[codes], np.array([p[1] for p in parsed])[codes]
 
 
 def _number(text: str) -> tuple[float, bool]:
-    if not text.strip():
-        return np.nan, False
+    plain = text.strip().lower()
+    if plain in ("", "true", "false"):
+        return {"": np.nan, "true": 1.0, "false": 0.0}[plain], False
     try:
         return float(text), False
     except ValueError:

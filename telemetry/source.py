@@ -1,19 +1,26 @@
-"""Parquet and CSV files as batches of rows, in bounded memory."""
+"""Parquet and CSV files as batches of rows, in bounded memory.
+
+Folders named ``key=value`` on the way to a file are columns of it, as Hive and Spark write them; a nested column ``Status`` with a
+field ``Health`` is the column ``Status.Health``.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from telemetry.plan import Plan
+from telemetry.plan import Plan, recognise
+from telemetry.vendor import Vendor
 from topology.errors import TelemetryError, nearest
 
 _ROWS = 1 << 17
@@ -42,10 +49,28 @@ def expand(paths: Sequence[str | Path]) -> list[Path]:
     return list(dict.fromkeys(files))
 
 
-def digest_of(file: Path) -> str:
-    """SHA-256 of a file's content."""
+def digest_of(file: Path, path: Mapping[str, str] | None = None) -> str:
+    """SHA-256 of a file's content, and of what its folders say of it where that is read as columns.
+
+    Args:
+        file: the file.
+        path: columns of its path that are read.
+    """
     with file.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+        content = hashlib.file_digest(handle, "sha256").hexdigest()
+    if not path:
+        return content
+    return hashlib.sha256("\n".join([content, *(f"{k}={v}" for k, v in sorted(path.items()))]).encode()).hexdigest()
+
+
+def path_columns(file: Path) -> dict[str, str]:
+    """Columns that the folders of a file stand for.
+
+    >>> path_columns(Path("/m100/year_month=22-01/plugin=ipmi_pub/metric=total_power/a_0.parquet"))
+    {'year_month': '22-01', 'plugin': 'ipmi_pub', 'metric': 'total_power'}
+    """
+    found = (re.fullmatch(r"([A-Za-z_]\w*)=(.+)", p) for p in file.absolute().parent.parts)
+    return {m[1]: m[2] for m in found if m is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +82,16 @@ class Source:
         rows: its data rows, 0 where that is not known before the end.
         sample: distinct texts of a column near the beginning.
         batches: (batch, time [us] before which no later batch reaches, or None) for a plan.
+        path: columns that its folders stand for, beside those of the file.
+        unreadable: columns that hold no single values, with the reason.
     """
 
     columns: tuple[str, ...]
     rows: int
     sample: Callable[[str], list[str]]
     batches: Callable[[Plan], Iterator[tuple[pa.RecordBatch, int | None]]]
+    path: Mapping[str, str] = field(default_factory=dict)
+    unreadable: Mapping[str, str] = field(default_factory=dict)
 
 
 def open_source(path: Path) -> Source:
@@ -72,11 +101,34 @@ def open_source(path: Path) -> Source:
         TelemetryError: truncated, or of another format.
     """
     try:
-        if path.suffix.lower() == ".csv":
-            return _open_csv(path)
-        return _open_parquet(path)
+        source = _open_csv(path) if path.suffix.lower() == ".csv" else _open_parquet(path)
     except (pa.ArrowException, OSError) as fault:
         raise _unreadable(path, fault) from fault
+    folders = {k: v for k, v in path_columns(path).items() if k not in source.columns}
+    return _with_path(source, folders) if folders else source
+
+
+def plan_of(file: str, source: Source, vendors: Mapping[str, Vendor], elements: Collection[str], vendor: str | None = None) -> Plan:
+    """Choose the mapping for a source among its columns and those of its path; see :func:`telemetry.plan.recognise`."""
+    columns = [*(c for c in source.columns if c not in source.unreadable), *source.path]
+    return recognise(file, columns, vendors, elements, vendor, source.sample, source.path)
+
+
+def _with_path(source: Source, folders: Mapping[str, str]) -> Source:
+    """A source with the columns of its path, the same text in every row."""
+
+    def batches(plan: Plan) -> Iterator[tuple[pa.RecordBatch, int | None]]:
+        for batch, later_us in source.batches(plan):
+            for name in plan.columns:
+                if name in folders:
+                    same = pa.DictionaryArray.from_arrays(pa.array(np.zeros(batch.num_rows, np.int32)), pa.array([folders[name]]))
+                    batch = batch.append_column(name, same)
+            yield batch, later_us
+
+    def sample(column: str) -> list[str]:
+        return [folders[column]] if column in folders else source.sample(column)
+
+    return replace(source, batches=batches, sample=sample, path=folders)
 
 
 def _unreadable(path: Path, fault: Exception) -> TelemetryError:
@@ -89,8 +141,9 @@ def _open_csv(path: Path) -> Source:
         columns = tuple(reader.schema.names)
 
     def batches(plan: Plan) -> Iterator[tuple[pa.RecordBatch, int | None]]:
-        texts = {c: pa.string() for c in (plan.time, *plan.keys.values(), plan.metric) if c}
-        options = pa.csv.ConvertOptions(include_columns=list(plan.columns), column_types=texts, strings_can_be_null=True)
+        wanted = [c for c in plan.columns if c in columns]
+        texts = dict.fromkeys(wanted, pa.string())  # never guessed from the first rows: a later row may look different
+        options = pa.csv.ConvertOptions(include_columns=wanted, column_types=texts, strings_can_be_null=True)
         try:
             with pa.csv.open_csv(path, convert_options=options) as reader:
                 for batch in reader:
@@ -121,15 +174,17 @@ def _numeric_time(batch: pa.RecordBatch, name: str) -> pa.RecordBatch:
 
 def _open_parquet(path: Path) -> Source:
     with pq.ParquetFile(path) as file:
-        columns, rows, kinds = tuple(file.schema_arrow.names), file.metadata.num_rows, file.schema_arrow
+        rows, kinds = file.metadata.num_rows, dict(_leaves(file.schema_arrow))
+    unreadable = {c: f"it holds {k}, not one value a row" for c, k in kinds.items() if pa.types.is_nested(k)}
 
     def batches(plan: Plan) -> Iterator[tuple[pa.RecordBatch, int | None]]:
-        texts = [c for c in (*plan.keys.values(), plan.metric) if c and pa.types.is_string(kinds.field(c).type)]
+        wanted = [c for c in plan.columns if c in kinds]
+        texts = [c for c in (*plan.keys.values(), plan.metric) if c in kinds and "." not in c and pa.types.is_string(kinds[c])]
         try:
             with pq.ParquetFile(path, read_dictionary=texts) as file:
                 reach = _reach(file, plan.time)
                 for group in range(file.num_row_groups):
-                    parts = list(file.iter_batches(_ROWS, row_groups=[group], columns=list(plan.columns)))
+                    parts = [_flat(b).select(wanted) for b in file.iter_batches(_ROWS, row_groups=[group], columns=wanted)]
                     for number, batch in enumerate(parts):
                         yield batch, reach[group] if number + 1 == len(parts) else None
         except (pa.ArrowException, OSError) as fault:
@@ -138,11 +193,34 @@ def _open_parquet(path: Path) -> Source:
     def sample(column: str) -> list[str]:
         try:
             with pq.ParquetFile(path) as file:
-                return [t for b in itertools.islice(file.iter_batches(_ROWS, columns=[column]), 1) for t in _distinct(b.column(0))]
+                first = itertools.islice(file.iter_batches(_ROWS, columns=[column]), 1)
+                return [t for b in first for t in _distinct(_flat(b).column(column))]
         except (pa.ArrowException, OSError) as fault:
             raise _unreadable(path, fault) from fault
 
-    return Source(columns, rows, sample, batches)
+    return Source(tuple(kinds), rows, sample, batches, unreadable=unreadable)
+
+
+def _leaves(fields: Iterable[pa.Field], prefix: str = "") -> Iterator[tuple[str, pa.DataType]]:
+    """Columns of a schema, the fields of a nested column each by ``column.field``."""
+    for one in fields:
+        if pa.types.is_struct(one.type):
+            yield from _leaves(one.type, f"{prefix}{one.name}.")
+        else:
+            yield prefix + one.name, one.type
+
+
+def _flat(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """A batch with the fields of its nested columns as columns; where the whole is null, so are its fields."""
+    while any(pa.types.is_struct(f.type) for f in batch.schema):
+        found: dict[str, pa.Array] = {}
+        for one, column in zip(batch.schema, batch.columns, strict=True):
+            if pa.types.is_struct(one.type):
+                found |= {f"{one.name}.{f.name}": c for f, c in zip(one.type, column.flatten(), strict=True)}
+            else:
+                found[one.name] = column
+        batch = pa.RecordBatch.from_arrays(list(found.values()), list(found))
+    return batch
 
 
 def _distinct(column: pa.Array) -> list[str]:
@@ -151,7 +229,10 @@ def _distinct(column: pa.Array) -> list[str]:
 
 def _reach(file: pq.ParquetFile, time: str) -> list[int | None]:
     """For each row group, the earliest time [us] in any later one by the statistics; None where they do not say."""
-    at = file.schema_arrow.get_field_index(time)
+    names = [file.schema.column(i).path for i in range(len(file.schema))]  # a nested column has one for each of its fields
+    if time not in names:
+        return [None] * file.num_row_groups
+    at = names.index(time)
     firsts: list[int | None] = []
     for group in range(file.num_row_groups):
         stats = file.metadata.row_group(group).column(at).statistics

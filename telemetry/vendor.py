@@ -10,12 +10,15 @@ Keys of a mapping file::
     canonical           true: besides [[values]], every quantity by its name in any unit (power_kw)
     elements_as_columns a quantity: columns named after elements of the site hold it
     [time]              columns (first one present), unit (epoch, s, ms, us, ns, day_s), zone of naive times, date for day_s
-    [keys]              name -> columns (first one present), optional = names that may be absent
+    [keys]              name -> columns (first one present), optional = names that may be absent, absent = texts that say nothing (NA);
+                        folders on the way to the file that are named column=text count as columns
     [element]           key, patterns: tried in order after the key's own text; group "element" must be an element of the site
     [part]              format, of keys and of groups of the pattern
     [long]              metric and value columns; where both are present the file is read long, otherwise wide
     [carry]             level, implementation, quality: keys that hold them row by row
-    [[values]]          names (aliases, first present wins) or pattern; quantity, unit; element, part, level, implementation
+    [[values]]          names (aliases, first present wins) or pattern; quantity, unit; element, part, level, implementation;
+                        texts: text -> number for words (OK = 0, Critical = 1; nan: no value); only: key -> texts of the rows that
+                        have it: elsewhere 0 and an empty cell are no reading, any other number is refused
 """
 
 from __future__ import annotations
@@ -39,7 +42,7 @@ _TOP = frozenset(
     ("doc", "point", "level", "implementation", "sparse", "ignore", "canonical", "elements_as_columns", "time", "keys", "element",
      "part", "long", "carry", "values")
 )  # fmt: skip
-_VALUE = frozenset(("names", "pattern", "quantity", "unit", "element", "part", "level", "implementation"))
+_VALUE = frozenset(("names", "pattern", "quantity", "unit", "element", "part", "level", "implementation", "texts", "only"))
 Fault = Callable[..., None]
 
 
@@ -56,6 +59,8 @@ class Rule:
         part: part that the column stands for; a format of the pattern's groups.
         level: level of this column; empty for the mapping's.
         implementation: how this column comes about; empty for the mapping's.
+        texts: words of the column as numbers, in its unit.
+        only: key -> its texts in the rows that have this column; empty for every row.
     """
 
     names: tuple[str, ...]
@@ -66,6 +71,8 @@ class Rule:
     part: str = ""
     level: str = ""
     implementation: str = ""
+    texts: Mapping[str, float] = field(default_factory=dict)
+    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +102,7 @@ class Vendor:
     elements_as_columns: str = ""
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     optional: frozenset[str] = frozenset()
+    absent: frozenset[str] = frozenset()
     element_key: str = ""
     patterns: tuple[str, ...] = ()
     part_format: str = ""
@@ -154,7 +162,7 @@ def parse_vendor(name: str, text: str, file: str = "") -> Vendor:
 
     for key in raw.keys() - _TOP:
         fault(f"unknown key {key!r}", key, nearest(key, _TOP))
-    keys = {k: _texts(v) for k, v in raw.get("keys", {}).items() if k != "optional"}
+    keys = {k: _texts(v) for k, v in raw.get("keys", {}).items() if k not in ("optional", "absent")}
     vendor = Vendor(
         name=name,
         doc=str(raw.get("doc", "")),
@@ -169,6 +177,7 @@ def parse_vendor(name: str, text: str, file: str = "") -> Vendor:
         elements_as_columns=str(raw.get("elements_as_columns", "")),
         keys=keys,
         optional=frozenset(_texts(raw.get("keys", {}).get("optional", []))),
+        absent=frozenset(_texts(raw.get("keys", {}).get("absent", []))),
         element_key=str(raw.get("element", {}).get("key", "")),
         patterns=_texts(raw.get("element", {}).get("patterns", [])),
         part_format=str(raw.get("part", {}).get("format", "")),
@@ -228,7 +237,14 @@ def _rule(raw: Mapping[str, Any], fault: Fault) -> Rule | None:
     level, how = str(raw.get("level", "")), str(raw.get("implementation", ""))
     _one_of(level, ("", *LEVELS), place, fault)
     _one_of(how, ("", *IMPLEMENTATIONS), place, fault)
-    return Rule(names, pattern, quantity, unit, str(raw.get("element", "")), str(raw.get("part", "")), level, how)
+    texts: dict[str, float] = {}
+    for word, number in raw.get("texts", {}).items():
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            fault(f"{word!r} stands for {number!r}, which is no number", place)
+        else:
+            texts[word] = float(number)
+    only = {k: _texts(v) for k, v in raw.get("only", {}).items()}
+    return Rule(names, pattern, quantity, unit, str(raw.get("element", "")), str(raw.get("part", "")), level, how, texts, only)
 
 
 def _regex(pattern: str, place: str, fault: Fault) -> re.Pattern[str] | None:
@@ -249,7 +265,8 @@ def _check(vendor: Vendor, fault: Fault) -> None:
     _one_of(vendor.implementation, IMPLEMENTATIONS, "implementation", fault)
     if vendor.elements_as_columns:
         _one_of(vendor.elements_as_columns, tuple(READINGS), "elements_as_columns", fault)
-    for name in {*vendor.optional, *([vendor.element_key] if vendor.element_key else []), *vendor.carry.values()} - set(vendor.keys):
+    named = {*vendor.optional, *vendor.carry.values(), *(k for r in vendor.rules for k in r.only)}
+    for name in (named | ({vendor.element_key} if vendor.element_key else set())) - set(vendor.keys):
         fault(f"{name!r} is no name under [keys]", "keys", nearest(name, vendor.keys))
     if bool(vendor.metric) != bool(vendor.value):
         fault("a long layout needs both a metric and a value column", "long")
