@@ -85,3 +85,26 @@ def write_nodes(folder: Path, name: str = "h100-training-made-up.parquet") -> Pa
         parts += [one.assign(node=f"node_{node}"), *([one.assign(node=f"copy_{node}")] if node else [])]
     pd.concat(parts, ignore_index=True)[["node", "time", "ac_power_w", "dc_power_w"]].to_parquet(folder / name)
     return folder / name
+
+
+CLUSTER_TRUTH = {"base_w": 4000.0, "core_w": 7.5, "exponent": 0.65}
+
+
+def write_cluster(folder: Path, name: str = "surf-cluster-made-up.parquet", hours: float = 40.0, step_s: float = 60.0) -> Path:
+    """A cluster of jobs of 8 cores: known curve at 1,500 MHz a core, a base that loses a fifth over the recording, a hole of an hour."""
+    rng = np.random.default_rng(2)
+    time = np.arange(0.0, hours * 3600.0, step_s)
+    spells = rng.integers(0, 10**6, time.size)[(time // 1500.0).astype(int)]
+    jobs = 40 + spells % 61
+    demand = 8 * jobs * (700.0 + (spells // 61) % 1400)
+    cores = 8.0 * jobs
+    base = CLUSTER_TRUTH["base_w"] * (1.0 - 0.2 * time / time[-1])
+    power = base + CLUSTER_TRUTH["core_w"] * cores * (demand / (cores * 1500.0)) ** CLUSTER_TRUTH["exponent"]
+    power += rng.normal(0.0, 40.0, time.size)
+    stamps = START.tz_convert("UTC") + pd.to_timedelta(time, unit="s")
+    table = pd.DataFrame(
+        {"time": stamps, "power_w": power, "cpu_demand_mhz": demand.astype(float), "busy_cores": cores, "running_tasks": jobs}
+    )
+    hole = (time > 6 * 3600.0) & (time < 7 * 3600.0)
+    table[~hole].sample(frac=1.0, random_state=3).to_parquet(folder / name)
+    return folder / name

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from benchmarks.fidelity.cluster import CLUSTER
 from benchmarks.fidelity.frame import Report, Told
 from benchmarks.fidelity.pod import POD
 from benchmarks.fidelity.supplies import SUPPLIES
 from topology.errors import RacktwinError
 
-RECORDINGS = (POD, SUPPLIES)
+RECORDINGS = (POD, SUPPLIES, CLUSTER)
 
 
 def reports(folder: Path, told: Told) -> tuple[list[Report], list[str]]:

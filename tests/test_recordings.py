@@ -1,0 +1,97 @@
+"""Recordings of a cluster, of a node's supplies, of a day of groups and of a pod: made-up ones with a known truth, and the real ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks.fidelity.cluster import CLUSTER, read_cluster
+from benchmarks.fidelity.frame import Recording, Report
+from tests.agreements import Agreements
+from tests.recorded import CLUSTER_TRUTH, write_cluster
+from tests.test_fidelity import quiet, row
+from topology.errors import TelemetryError
+
+
+def measured(folder: Path, kind: Recording) -> Path:
+    """The first real recording of a kind."""
+    files = sorted(folder.glob(kind.pattern))
+    if not files:
+        pytest.skip(f"no {kind.pattern} among the measured data")
+    return files[0]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    return CLUSTER.run(write_cluster(tmp_path_factory.mktemp("cluster")), quiet)
+
+
+def test_a_made_up_cluster_is_predicted_and_followed(cluster: Report) -> None:
+    static, followed = row(cluster, "static: power from demand and cores"), row(cluster, "followed: power of the hour ahead")
+    assert static.met and static.value < row(cluster, "static: line of demand alone").value
+    assert followed.met and followed.value < static.value
+    assert followed.value < row(cluster, "followed: line of demand refitted").value
+    assert (static.fitted_on, static.tested_on) == (
+        "2031-03-04 04:00:00 to 2031-03-05 04:00:00", "2031-03-05 04:00:00 to 20:00:00",
+    )  # fmt: skip
+    assert followed.fitted_on == "the past of each hour"
+
+
+def test_its_curve_is_within_the_interval_and_its_wandering_base_is_told(cluster: Report) -> None:
+    found = {c[1].strip(): c for c in (line.split("|") for line in cluster.tables[0][1][2:])}
+    low, high = (float(v) for v in found["exponent"][3].split(" to "))
+    assert low <= CLUSTER_TRUTH["exponent"] <= high
+    text = "\n".join(cluster.findings)
+    assert "Every job holds 8 cores at all times" in text and "jobs do not explain moves" in text
+
+
+def test_a_short_cluster_at_other_steps_is_split_in_half(tmp_path: Path) -> None:
+    report = CLUSTER.run(write_cluster(tmp_path, hours=10.0, step_s=120.0), quiet)
+    assert row(report, "static: power from demand and cores").tested_on == "2031-03-04 09:00:00 to 14:00:00"
+
+
+def test_rows_without_a_number_are_left_out_and_counted(tmp_path: Path) -> None:
+    path = write_cluster(tmp_path)
+    table = pd.read_parquet(path)
+    table.loc[table.index[:7], "power_w"] = np.nan
+    table.drop(columns="running_tasks").to_parquet(path)
+    file = read_cluster(path)
+    assert file.refused == 7 and file.per_job is None
+    assert "7 rows have no time or no number" in "\n".join(CLUSTER.run(path, quiet).findings)
+    table.iloc[:1].drop(columns="running_tasks").assign(power_w=1.0).to_parquet(path)
+    with pytest.raises(TelemetryError, match="no two readings"):
+        read_cluster(path)
+
+
+@pytest.fixture(scope="module")
+def measured_cluster(recordings: Path) -> Report:
+    return CLUSTER.run(measured(recordings, CLUSTER), quiet)
+
+
+@pytest.mark.agreement
+@pytest.mark.parametrize(
+    ("start", "what", "allowed"),
+    [
+        ("static: power from demand and cores", "power of a cluster from its jobs after one day, MAPE", 4.4),
+        ("followed: power of the hour ahead", "power of a cluster an hour ahead, followed, MAPE", 3.4),
+    ],
+)
+def test_the_measured_cluster(measured_cluster: Report, agreement: Agreements, start: str, what: str, allowed: float) -> None:
+    agreement("time", what, "measured cluster of 277 nodes", row(measured_cluster, start).value, allowed, "%")
+
+
+@pytest.mark.agreement
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("static: power from demand and cores", "static: line of demand and cores"),
+        ("followed: power of the hour ahead", "followed: line of demand refitted on the last 24 h"),
+        ("followed: power of the hour ahead", "followed: last power before the hour, held"),
+    ],
+)
+def test_the_measured_cluster_is_predicted_better_than_by(measured_cluster: Report, agreement: Agreements, ours: str, theirs: str) -> None:
+    ratio = row(measured_cluster, ours).value / row(measured_cluster, theirs).value
+    agreement("time", f"{ours}: MAPE over that of {theirs.split(': ')[1]}", "measured cluster of 277 nodes", ratio, 1.0)
