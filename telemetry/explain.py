@@ -125,6 +125,8 @@ def _column(plan: Plan, name: str, example: str) -> Column:
         return _value(plan, name, rule, example)
     if name in vendor.ignore:
         return Column(name, "ignored", why=f"the mapping {vendor.name} knows it and does not want it")
+    if vendor.field and any(name.startswith(c.removesuffix(vendor.field)) for c, _ in plan.values if c.endswith(f".{vendor.field}")):
+        return Column(name, "ignored", why=f"the mapping reads the field {vendor.field} beside it")
     if INDEX.fullmatch(name):
         return Column(name, "ignored", why="row numbers that pandas wrote")
     if name in plan.aliases:

@@ -114,12 +114,19 @@ def bind(vendor: Vendor, columns: Sequence[str], elements: Collection[str], quie
         return Plan(vendor, time, keys, (), metric, value, tuple(rest), ())
     if vendor.metric and not vendor.rules:  # a mapping that has only a long layout
         return None
-    found = [(c, r) for c in columns if c not in claimed and (r := rule_for(vendor, c, elements)) is not None]
+    inner = f".{vendor.field}" if vendor.field else ""
+    found = [(c, r) for c in columns if c not in claimed and (r := rule_for(vendor, _stem(c, inner), elements)) is not None]
+    stems = tuple(f"{_stem(c, inner)}." for c, _ in found if inner and c.endswith(inner))
+    silent |= {c for c in columns if stems and c.startswith(stems)}
     values, aliases = _without_aliases(found)
     known = claimed | silent | {c for c, _ in found}
     if not values:
         return None
     return Plan(vendor, time, keys, values, "", "", tuple(c for c in columns if c not in known), aliases)
+
+
+def _stem(column: str, inner: str) -> str:
+    return column.removesuffix(inner) if inner else column
 
 
 def _without_aliases(found: list[tuple[str, Rule]]) -> tuple[tuple[tuple[str, Rule], ...], tuple[str, ...]]:

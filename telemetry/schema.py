@@ -92,6 +92,7 @@ _ALL = (
     Reading("coolant_level_frac", "coolant level in the reservoir", 0.0, 1.0),
     Reading("leak_frac", "1 while a leak is detected, 0 otherwise", 0.0, 1.0),
     Reading("utilisation_frac", "utilisation of the device", 0.0, 1.0),
+    Reading("tensor_utilisation_frac", "utilisation of the matrix units of the device", 0.0, 1.0),
     Reading("memory_utilisation_frac", "utilisation of the memory bandwidth", 0.0, 1.0),
     Reading("clock_hz", "clock of the device", 0.0, 1e11),
     Reading("throttle_power_s", "counter of time throttled by power", 0.0, 1e12),

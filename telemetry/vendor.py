@@ -7,6 +7,7 @@ Keys of a mapping file::
     implementation      PhysicalSensor, Reported or Synthesized
     sparse              true: an empty cell is no reading; false (default): it is a reading without a value
     ignore              columns or metrics that are known and not wanted
+    field               a nested column is read by this field of it (Reading of PowerWatts), its other fields are not wanted
     canonical           true: besides [[values]], every quantity by its name in any unit (power_kw)
     elements_as_columns a quantity: columns named after elements of the site hold it
     [time]              columns (first one present), unit (epoch, s, ms, us, ns, day_s), zone of naive times, date for day_s
@@ -27,7 +28,8 @@ import re
 import string
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as fresh
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -39,8 +41,8 @@ from topology.units import UNITS, Unit
 
 TIME_UNITS = ("epoch", "s", "ms", "us", "ns", "day_s")
 _TOP = frozenset(
-    ("doc", "point", "level", "implementation", "sparse", "ignore", "canonical", "elements_as_columns", "time", "keys", "element",
-     "part", "long", "carry", "values")
+    ("doc", "point", "level", "implementation", "sparse", "ignore", "field", "canonical", "elements_as_columns", "time", "keys",
+     "element", "part", "long", "carry", "values")
 )  # fmt: skip
 _VALUE = frozenset(("names", "pattern", "quantity", "unit", "element", "part", "level", "implementation", "texts", "only"))
 Fault = Callable[..., None]
@@ -71,8 +73,8 @@ class Rule:
     part: str = ""
     level: str = ""
     implementation: str = ""
-    texts: Mapping[str, float] = field(default_factory=dict)
-    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    texts: Mapping[str, float] = fresh(default_factory=dict)
+    only: Mapping[str, tuple[str, ...]] = fresh(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +100,10 @@ class Vendor:
     rules: tuple[Rule, ...]
     sparse: bool = False
     ignore: frozenset[str] = frozenset()
+    field: str = ""
     canonical: bool = False
     elements_as_columns: str = ""
-    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    keys: Mapping[str, tuple[str, ...]] = fresh(default_factory=dict)
     optional: frozenset[str] = frozenset()
     absent: frozenset[str] = frozenset()
     element_key: str = ""
@@ -108,7 +111,7 @@ class Vendor:
     part_format: str = ""
     metric: tuple[str, ...] = ()
     value: tuple[str, ...] = ()
-    carry: Mapping[str, str] = field(default_factory=dict)
+    carry: Mapping[str, str] = fresh(default_factory=dict)
     file: str = ""
 
 
@@ -173,6 +176,7 @@ def parse_vendor(name: str, text: str, file: str = "") -> Vendor:
         rules=tuple(r for v in raw.get("values", []) if (r := _rule(v, fault)) is not None),
         sparse=bool(raw.get("sparse", False)),
         ignore=frozenset(_texts(raw.get("ignore", []))),
+        field=str(raw.get("field", "")),
         canonical=bool(raw.get("canonical", False)),
         elements_as_columns=str(raw.get("elements_as_columns", "")),
         keys=keys,
