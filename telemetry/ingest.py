@@ -17,7 +17,7 @@ from telemetry.schema import QUARANTINE
 from telemetry.source import Source, digest_of, expand, open_source, path_columns, plan_of
 from telemetry.store import Refuse, Store
 from telemetry.vendor import Vendor, load_vendors
-from topology.errors import Finding, TelemetryError, nearest
+from topology.errors import Finding, StoreError, TelemetryError, nearest
 from topology.site import Site
 
 _REFUSED_AT_ONCE = 200_000
@@ -44,6 +44,7 @@ class IngestReport:
         rows_quarantined: readings in quarantine.
         findings: errors and warnings about files and columns.
         reasons: reason -> number of readings refused for it.
+        digests: what each file that is stored now is known by, those stored before included.
     """
 
     files: int
@@ -54,6 +55,7 @@ class IngestReport:
     rows_quarantined: int
     findings: tuple[Finding, ...] = ()
     reasons: Mapping[str, int] = field(default_factory=dict)
+    digests: tuple[str, ...] = ()
 
 
 def utc_now() -> dt.datetime:
@@ -86,6 +88,7 @@ def ingest(
         Counts, findings and reasons. A file that cannot be read among others that can is a finding of severity error.
 
     Raises:
+        StoreError: the store cannot be written; files before that are stored, and the same call goes on from there.
         TelemetryError: no file could be read, or the store cannot be used.
         UsageError: ``vendor`` names no mapping.
     """
@@ -98,6 +101,9 @@ def ingest(
     for file in files:
         try:
             skipped += not run.file(file, again)
+        except StoreError as fault:  # the next file would meet the same
+            done = f"; {len(run.digests)} of {len(files)} files were stored before it" if len(files) > 1 else ""
+            raise StoreError(f"{fault}{done}", run.findings) from fault
         except TelemetryError as fault:
             faults.append(fault)
             head = str(fault).splitlines()[0].removeprefix(str(file)).lstrip(": ")
@@ -107,7 +113,7 @@ def ingest(
     failed = len(faults)
     stored, refused = run.stored, sum(run.reasons.values())
     reasons = dict(run.reasons.most_common())
-    return IngestReport(len(files), skipped, failed, stored + refused, stored, refused, tuple(run.findings), reasons)
+    return IngestReport(len(files), skipped, failed, stored + refused, stored, refused, tuple(run.findings), reasons, tuple(run.digests))
 
 
 class _Run:
@@ -128,24 +134,28 @@ class _Run:
         self.stored = 0
         self.findings: list[Finding] = []
         self.reasons: Counter[str] = Counter()
+        self.digests: list[str] = []
 
     def file(self, path: Path, again: bool) -> bool:
         """Ingest one file; False where it is stored already."""
-        size = path.stat().st_size
+        state = file_state(path)
+        size = state[0]
         self._tell(path, 0.0)
         digest = self._digest(path)
         if self.store.seen(digest):
             if not again:
+                self.digests.append(digest)
                 self.done += size
                 self._tell(path, 0.0)
                 return False
             self.store.forget(digest)
         source = open_source(path)
         plan = plan_of(str(path), source, self.vendors, self.site.elements, self.vendor)
-        one = _File(self, path, digest, plan, source, size)
+        one = _File(self, path, digest, plan, source, state)
         fresh = self.store.append(digest, one.batches)
         self.done += size
         self._tell(path, 0.0)
+        self.digests.append(digest)
         if fresh:
             self.stored += one.stored
             self.reasons += one.reasons
@@ -173,8 +183,8 @@ class _Run:
 class _File:
     """One file on its way into the store; counts are those of the last attempt."""
 
-    def __init__(self, run: _Run, path: Path, digest: str, plan: Plan, source: Source, size: int) -> None:
-        self.run, self.path, self.digest, self.plan, self.source, self.size = run, path, digest, plan, source, size
+    def __init__(self, run: _Run, path: Path, digest: str, plan: Plan, source: Source, state: tuple[int, int]) -> None:
+        self.run, self.path, self.digest, self.plan, self.source, self.state = run, path, digest, plan, source, state
         self.stored = 0
         self.reasons: Counter[str] = Counter()
         self._unknown: dict[str, str] = {}
@@ -203,10 +213,12 @@ class _File:
             row += batch.num_rows
             if later_us is not None:
                 mapper.duplicates.forget_before(later_us)
-            self.run._tell(self.path, self.size * (row - 1) / max(self.source.rows, 1))
+            self.run._tell(self.path, self.state[0] * (row - 1) / max(self.source.rows, 1))
         self._metrics = mapper.metrics
         if waiting:
             refuse(pa.concat_tables(waiting))
+        if file_state(self.path) != self.state:
+            raise TelemetryError(f"{self.path}: the file changed while it was read; ingest it again when it is complete")
 
     def _refused(self, block: Block, attempt: int, batch: pa.RecordBatch, first_row: int) -> pa.Table:
         n = len(block.us)
@@ -242,6 +254,19 @@ class _File:
             for m in sorted(self._metrics)[:50]
         ]  # fmt: skip
         return found
+
+
+def file_state(path: Path) -> tuple[int, int]:
+    """Size in bytes and time of the last change in ns: a file that is being written has another a moment later.
+
+    Raises:
+        TelemetryError: the file is gone, or cannot be looked at.
+    """
+    try:
+        found = path.stat()
+    except OSError as fault:
+        raise TelemetryError(f"{path}: {fault.strerror}; it was there a moment ago") from fault
+    return found.st_size, found.st_mtime_ns
 
 
 def _text(column: pa.Array) -> pa.Array:

@@ -36,7 +36,7 @@ from deltalake.fs import DeltaStorageHandler
 
 from telemetry.readings import FACTS_CODED
 from telemetry.schema import CATEGORIES, FACTS, QUARANTINE
-from topology.errors import RacktwinError, TelemetryError
+from topology.errors import RacktwinError, StoreError, TelemetryError
 
 _FORGOTTEN = 0
 _TRIES = 5
@@ -113,7 +113,8 @@ class Store:
             False where the file is stored already.
 
         Raises:
-            TelemetryError: the store cannot be written, or what ``batches`` raised.
+            StoreError: the store cannot be written; nothing of the file counts.
+            TelemetryError: what ``batches`` raised.
         """
         for _ in range(_TRIES):
             table = self.table("readings")
@@ -130,17 +131,20 @@ class Store:
             except CommitFailedError:
                 continue  # another writer was quicker: look again
             except (DeltaError, OSError) as fault:
-                raise stream.fault or TelemetryError(f"the store {self.where} cannot be written: {fault}") from fault
+                raise stream.fault or unwritten(self.where, fault) from fault
             return True
-        raise TelemetryError(f"the store {self.where} is written by too many at once; run the ingest again")
+        raise StoreError(f"the store {self.where} is written by too many at once; run the ingest again")
 
     def forget(self, digest: str) -> None:
         """Take a stored file out again, so that it can be ingested under a mended site or mapping."""
         marker = CommitProperties(app_transactions=[Transaction(digest, _FORGOTTEN)])
-        self.table("readings").delete(f"source LIKE '%#{digest[:16]}'", commit_properties=marker)
-        table = self.table("readings")
-        if self._attempt(table, digest) != _FORGOTTEN:  # nothing of it was stored, so nothing was committed
-            write_deltalake(table, FACTS.empty_table(), mode="append", commit_properties=marker)
+        try:
+            self.table("readings").delete(f"source LIKE '%#{digest[:16]}'", commit_properties=marker)
+            table = self.table("readings")
+            if self._attempt(table, digest) != _FORGOTTEN:  # nothing of it was stored, so nothing was committed
+                write_deltalake(table, FACTS.empty_table(), mode="append", commit_properties=marker)
+        except (DeltaError, OSError) as fault:
+            raise unwritten(self.where, fault) from fault
 
     def read(
         self,
@@ -244,10 +248,10 @@ class Store:
     def _refuse(self, rows: pa.Table) -> None:
         """Append refused rows; in a thread of its own, since the writer of the readings waits inside its stream meanwhile."""
         with ThreadPoolExecutor(1) as pool:
-            pool.submit(write_deltalake, self._table_in(pool, "quarantine"), rows, mode="append").result()
-
-    def _table_in(self, pool: ThreadPoolExecutor, name: str) -> DeltaTable:
-        return pool.submit(self.table, name).result()
+            try:
+                pool.submit(lambda: write_deltalake(self.table("quarantine"), rows, mode="append")).result()
+            except (DeltaError, OSError) as fault:
+                raise unwritten(self.where, fault) from fault
 
     def _counts(self, table: DeltaTable, rows: pa.Table) -> list[bool]:
         digests = rows["digest"].to_pylist()
@@ -271,20 +275,20 @@ class Store:
             DeltaTable.create(self._url(name), schema, mode="ignore", partition_by=by or None, storage_options=dict(self.options) or None)
         except (DeltaError, OSError) as fault:
             if not self._exists(name):  # otherwise another process made it at the same moment
-                raise TelemetryError(f"a store cannot be made at {self.where}: {fault}") from fault
+                raise unwritten(self.where, fault) from fault
 
     def table(self, name: str) -> DeltaTable:
         """One of its two tables, ``readings`` or ``quarantine``, as Delta Lake opens it.
 
         Raises:
-            TelemetryError: it is not there, or its log cannot be read.
+            StoreError: it is not there, or its log cannot be read.
         """
         try:
             return DeltaTable(self._url(name), storage_options=dict(self.options) or None)
         except TableNotFoundError as fault:
-            raise TelemetryError(f"{self.where} is not a telemetry store (no table {name}); name another folder") from fault
+            raise StoreError(f"{self.where} is not a telemetry store (no table {name}); name another folder") from fault
         except (DeltaError, OSError) as fault:
-            raise TelemetryError(
+            raise StoreError(
                 f"the log of the store {self.where} cannot be read ({name}/_delta_log): {fault}; "
                 "restore that folder from a copy, or ingest the source files into a new store"
             ) from fault
@@ -294,7 +298,7 @@ class Store:
         try:
             return self.table(name).to_pyarrow_dataset(parquet_read_options=options)
         except (DeltaError, OSError) as fault:
-            raise TelemetryError(f"the store {self.where} cannot be read: {fault}") from fault
+            raise StoreError(f"the store {self.where} cannot be read: {fault}") from fault
 
 
 def _writer() -> WriterProperties:
@@ -303,6 +307,20 @@ def _writer() -> WriterProperties:
     quiet = dict.fromkeys((f for f in FACTS.names if f not in _SKIP_BY), silent)
     values = ColumnProperties(statistics_enabled="NONE", dictionary_enabled=False)
     return WriterProperties(compression="ZSTD", compression_level=1, column_properties={**quiet, "value": values})
+
+
+def unwritten(where: str, fault: Exception) -> StoreError:
+    """What to say of a store that cannot be written, with the way out.
+
+    >>> print(unwritten("mystore", OSError("No space left on device (os error 28)")))
+    the store mystore cannot be written: the disk is full; free some space and do the same again: what is stored is skipped
+    """
+    text = " ".join(str(fault).split())
+    if any(t in text for t in ("No space left", "os error 28", "os error 122", "quota")):
+        text = "the disk is full; free some space and do the same again: what is stored is skipped"
+    elif "NotImplemented" in text or "501" in text:
+        text = f"its server refuses conditional puts, without which two writers could lose data; use another server or a folder ({text})"
+    return StoreError(f"the store {where} cannot be written: {text}")
 
 
 class _Stream:

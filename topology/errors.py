@@ -8,6 +8,7 @@ Faults of *input* are collected and returned as :class:`Finding`; faults of a *r
     |   +-- SiteError                a site folder that cannot be used
     |   +-- CatalogError             a catalog entry that cannot be used
     |   +-- TelemetryError           a telemetry file, mapping or store that cannot be read
+    |   |   +-- StoreError           a store that cannot be written or reached: disk full, no access, refused by its server
     |   +-- WeatherError             a weather, price or carbon file that cannot be read
     +-- SolveError                   a solve that has no answer; carries element, scenario and residual (exit 2)
     |   +-- NotConverged             iteration stopped before the tolerance
@@ -81,6 +82,10 @@ class CatalogError(InputError):
 
 class TelemetryError(InputError):
     """A telemetry file, mapping or store that cannot be read."""
+
+
+class StoreError(TelemetryError):
+    """A telemetry store that cannot be written or reached; what it holds stays as it is, and the same call may be made again."""
 
 
 class WeatherError(InputError):
