@@ -108,3 +108,23 @@ def write_cluster(folder: Path, name: str = "surf-cluster-made-up.parquet", hour
     hole = (time > 6 * 3600.0) & (time < 7 * 3600.0)
     table[~hole].sample(frac=1.0, random_state=3).to_parquet(folder / name)
     return folder / name
+
+
+METER = {"fixed_var": 300.0, "frac": 0.05, "idle_w": 1500.0}
+SHARES, OFFSETS_W = (0.5, 0.3, 0.2), (20.0, -15.0, -5.0)
+
+
+def write_meter(folder: Path, name: str = "h200-inference-meter-made-up.parquet", peaks_kw: tuple[float, ...] = (4, 5, 6, 5, 4.5)) -> Path:
+    """One node through workloads that idle for two minutes and run for five: known shares and reactive power, days between them."""
+    rng, parts = np.random.default_rng(5), []
+    for k, peak in enumerate(peaks_kw):
+        power = np.r_[np.full(120, METER["idle_w"]), np.full(300, 1e3 * peak)] + rng.normal(0.0, 5.0, 420)
+        power[200] += 400.0
+        stamps = START.tz_convert("UTC") + pd.Timedelta(days=k) + pd.to_timedelta(np.arange(420.0), unit="s")
+        one = pd.DataFrame({"workload": f"w{k}", "time": stamps, "power_w": power})
+        one["power_factor"] = power / np.hypot(power, METER["fixed_var"] + METER["frac"] * power)
+        for s, (share, offset) in enumerate(zip(SHARES, OFFSETS_W, strict=True)):
+            one[f"supply{s + 1}_power_w"] = share * power + offset
+        parts.append(one)
+    pd.concat(parts[::-1], ignore_index=True).to_parquet(folder / name)
+    return folder / name

@@ -10,10 +10,16 @@ import pytest
 
 from benchmarks.fidelity.cluster import CLUSTER, read_cluster
 from benchmarks.fidelity.frame import Recording, Report
+from benchmarks.fidelity.node_meter import NODE_METER
+from benchmarks.fidelity.page import write
 from tests.agreements import Agreements
-from tests.recorded import CLUSTER_TRUTH, write_cluster
+from tests.recorded import CLUSTER_TRUTH, METER, write_cluster, write_meter
 from tests.test_fidelity import quiet, row
+from topology.catalog import load_catalog
 from topology.errors import TelemetryError
+from topology.models import Sku
+
+SUPPLIES_OF_A_NODE = "measured supplies of an H200 node"
 
 
 def measured(folder: Path, kind: Recording) -> Path:
@@ -95,3 +101,45 @@ def test_the_measured_cluster(measured_cluster: Report, agreement: Agreements, s
 def test_the_measured_cluster_is_predicted_better_than_by(measured_cluster: Report, agreement: Agreements, ours: str, theirs: str) -> None:
     ratio = row(measured_cluster, ours).value / row(measured_cluster, theirs).value
     agreement("time", f"{ours}: MAPE over that of {theirs.split(': ')[1]}", "measured cluster of 277 nodes", ratio, 1.0)
+
+
+@pytest.fixture(scope="module")
+def meter(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    return NODE_METER.run(write_meter(tmp_path_factory.mktemp("meter")), quiet)
+
+
+def test_a_made_up_node_gives_shares_and_power_factor_of_later_workloads(meter: Report) -> None:
+    assert row(meter, "power of a supply from the node's").value < 0.1 < row(meter, "the same with equal shares").value
+    assert row(meter, "power factor from power").value < 0.01
+    assert row(meter, "reactive power at no load").value == pytest.approx(METER["fixed_var"], rel=0.01)
+    assert row(meter, "idle, median").value == pytest.approx(METER["idle_w"] / 1e3, rel=0.01)
+    assert row(meter, "highest one-minute mean").value == pytest.approx(6.0, rel=0.01)
+    assert row(meter, "later workloads inside, of 2").value == 2
+    shares = [line.split("|")[3].strip() for line in meter.tables[0][1][2:]]
+    assert shares == ["50.00%", "30.00%", "20.00%"]
+    assert "is the sum of its supplies to the last digit" in "\n".join(meter.findings)
+    assert [line.split("|")[1].strip() for line in meter.tables[1][1][2:]] == ["w0", "w1", "w2", "w3", "w4"]
+
+
+def test_its_overlay_is_written_and_read_by_the_catalog(meter: Report, tmp_path: Path) -> None:
+    write([meter], [], tmp_path)
+    name = meter.files[0][0]
+    assert f"[{name}](../{name})" in (tmp_path / "docs" / "fidelity.md").read_text()
+    found = load_catalog((tmp_path / name).parent).entries["sku"]["hgx-h200"]
+    assert isinstance(found, Sku)
+    assert found.demand_frac == pytest.approx([4 * kw * 1e3 / found.nameplate_w for kw in (4, 4.5, 5, 5, 6)], rel=0.01)
+
+
+def test_a_node_of_no_known_rack_has_no_overlay(tmp_path: Path) -> None:
+    report = NODE_METER.run(write_meter(tmp_path, "x9-inference-meter.parquet", (3, 4)), quiet)
+    assert not report.files and "no overlay is written" in "\n".join(report.findings)
+    assert not [r for r in report.rows if r.metric.startswith("later workloads")]
+
+
+@pytest.mark.agreement
+def test_the_measured_node(recordings: Path, agreement: Agreements) -> None:
+    report = NODE_METER.run(measured(recordings, NODE_METER), quiet)
+    error = row(report, "power of a supply from the node's").value
+    agreement("power", "power of a supply from its node's, CV-RMSE on later workloads", SUPPLIES_OF_A_NODE, error, 0.5, "%")
+    apart = row(report, "power factor from power").value
+    agreement("power", "power factor of a node from its power, RMSE on later workloads", SUPPLIES_OF_A_NODE, apart, 0.25, "%")

@@ -135,10 +135,15 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sku(Model):
-    """A rack as it is ordered: parts, conversion stages (from the parts outward), cooling needs and limits."""
+    """A rack as it is ordered: parts, conversion stages (from the parts outward), cooling needs and limits.
+
+    ``demand_frac`` holds measured peaks over nameplate, one for each workload that it was seen under: its demand distribution, which
+    scenarios draw from where a rack of its kind has no telemetry of its own.
+    """
 
     parts: tuple[Part, ...] = field()
     stages: tuple[Stage, ...] = field(default=())
+    demand_frac: tuple[float, ...] = field(default=())
     title: str = col("name for people")
     chip: str = col("its accelerator", refs=("chip",))
     cooling: str = col("what it needs: air, or liquid (the rest of its heat still goes to air)", choices=("air", "liquid"))

@@ -76,6 +76,7 @@ class Report:
         findings: what is odd in the data, one sentence each.
         tables: further tables, heading and Markdown lines each.
         plots: pictures.
+        files: further files to write, path below the output folder and text each.
     """
 
     title: str
@@ -84,6 +85,7 @@ class Report:
     findings: tuple[str, ...]
     tables: tuple[tuple[str, tuple[str, ...]], ...] = ()
     plots: tuple[Plot, ...] = ()
+    files: tuple[tuple[str, str], ...] = ()
 
 
 Told = Callable[[str], None]

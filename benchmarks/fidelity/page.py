@@ -32,6 +32,9 @@ def write(found: Sequence[Report], absent: Sequence[str], out: Path) -> None:
     for report in found:
         for plot in report.plots:
             (images / f"{plot.name}.svg").write_text(svg(plot), encoding="utf-8")
+        for name, text in report.files:
+            (out / name).parent.mkdir(parents=True, exist_ok=True)
+            (out / name).write_text(text, encoding="utf-8")
     lines = [*INTRODUCTION, *(line for report in found for line in _part(report))]
     if absent:
         lines += ["## Left out", "", *(f"- {a}" for a in absent), ""]
@@ -57,6 +60,8 @@ def _part(report: Report) -> Iterator[str]:
         yield from _table(described)
     for plot in report.plots:
         yield from (f"![{plot.title}](images/{plot.name}.svg)", "")
+    if report.files:
+        yield from ("Written beside it: " + ", ".join(f"[{name}](../{name})" for name, _ in report.files) + ".", "")
     if report.findings:
         yield from ("**What is odd in the data**", "", *(f"- {f}" for f in report.findings), "")
     for title, lines in report.tables:

@@ -27,7 +27,9 @@ BLOCK_DAYS = 7
 PEAK_WITHIN = 0.01
 """How near its peak a group must come at a chosen moment (class 1 of IEC 62053-21, the meters that history comes from)."""
 SPREAD = (0.79, 1.0)
-"""Peak over allocated power of a rack that nobody has measured: inference 0.79, training near 1 (POLCA, arXiv 2308.12908)."""
+"""Peak over allocated power of a rack that nobody has measured: inference 0.79, training near 1 (POLCA, arXiv 2308.12908).
+
+A SKU with a measured demand distribution (``demand_frac`` of its catalog entry) takes that instead."""
 
 
 @dataclass(frozen=True)
@@ -185,6 +187,7 @@ def _unmeasured(
         known = np.flatnonzero(measured & same)
         new = np.flatnonzero(load & ~measured & same)
         use_peers = racks.drawing | ~racks.holding
+        peaks = np.sort(np.asarray(racks.skus[k].demand_frac)) * racks.skus[k].nameplate_w
         draw = rng.uniform(*SPREAD, scenarios)
         for r in new:
             if known.size and enough and use_peers[r]:
@@ -192,6 +195,8 @@ def _unmeasured(
                 high[r] = rack_w[:, known].max()
             else:
                 flat[:, r] = racks.budget_w[r] * (draw if use_peers[r] else 1.0)
+                if peaks.size and use_peers[r]:
+                    flat[:, r] = np.clip(np.quantile(peaks, np.interp(draw, SPREAD, (0.0, 1.0))), 0.0, racks.budget_w[r])
                 high[r] = racks.budget_w[r]
     peak = np.where(peers >= 0, high, flat)
     peak[0] = np.where(load & ~measured, high, 0.0)
