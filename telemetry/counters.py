@@ -1,7 +1,8 @@
 """Power from energy counters, where no power was recorded: the difference of the counter over each step.
 
 A counter gives the exact mean power between two of its readings; at the edges of a step it is interpolated linearly. A step that
-touches a restart of the counter, or a silence of several readings, is a gap.
+touches a restart of the counter, or a silence of several readings, is a gap. A counter that ran over at one of :data:`WRAPS_J` goes
+on where the power across the fall is then like that beside it; any other fall is a restart.
 """
 
 from __future__ import annotations
@@ -17,6 +18,11 @@ from telemetry.coding import combinations
 from telemetry.store import Store
 
 _SILENCE = 5.0
+_ALIKE = 2.0
+"""Power across a wrap is at most this many times, and at least one over this many times, that beside it (our choice)."""
+WRAPS_J = (2.0**32 * 1e-3, 2.0**32, 2.0**64 * 1e-6, 2.0**64 * 1e-3, 2.0**64)
+"""Energy after which a counter starts again: 32 bits of mJ or J, 64 bits of uJ, mJ or J [J]. 32 bits of uJ run over every few seconds at
+the power of a board, too often to tell."""
 
 
 def step_power_w(time_s: np.ndarray, energy_j: np.ndarray, edges_s: np.ndarray) -> np.ndarray:
@@ -36,7 +42,8 @@ def step_power_w(time_s: np.ndarray, energy_j: np.ndarray, edges_s: np.ndarray) 
     power = np.full(len(edges_s) - 1, np.nan)
     if len(time_s) < 2:
         return power
-    interval, rise = np.diff(time_s), np.diff(energy_j)
+    interval = np.diff(time_s)
+    rise = _unwrapped(interval, np.diff(energy_j))
     silence = interval > max(_SILENCE * float(np.median(interval)), 2 * float(edges_s[1] - edges_s[0]))
     broken = (rise < 0) | silence
     total = np.r_[0.0, np.cumsum(np.where(broken, 0.0, rise))]
@@ -45,6 +52,18 @@ def step_power_w(time_s: np.ndarray, energy_j: np.ndarray, edges_s: np.ndarray) 
     whole = inside[1:] & inside[:-1] & (np.diff(np.interp(edges_s, time_s, lost)) == 0)
     power[whole] = (np.diff(np.interp(edges_s, time_s, total)) / np.diff(edges_s))[whole]
     return power
+
+
+def _unwrapped(interval_s: np.ndarray, rise_j: np.ndarray) -> np.ndarray:
+    """Rises of a counter with the wraps added to its falls; a fall that is no wrap stays negative (n,)."""
+    rise = rise_j.copy()
+    for at in np.flatnonzero(rise_j < 0):
+        beside = [rise[i] / interval_s[i] for i in (at - 1, at + 1) if 0 <= i < len(rise) and rise[i] > 0]
+        if not beside:
+            continue
+        low, high = min(beside) / _ALIKE * interval_s[at], max(beside) * _ALIKE * interval_s[at]
+        rise[at] = next((rise_j[at] + w for w in WRAPS_J if low <= rise_j[at] + w <= high), rise_j[at])
+    return rise
 
 
 def bin_counters(store: Store, elements: Sequence[str], window: Window) -> Binned:
