@@ -7,13 +7,14 @@ import os
 import sys
 from pathlib import Path
 
-from benchmarks import feeds, loops, meshes, networks, rides, solving, storing, years
+from benchmarks import feeds, folders, loops, meshes, networks, rides, solving, storing, years
 from benchmarks.harness import Row, write
 
 NOTES = (
     "- The plant of 257 CDUs: 18 racks on each, hung on the power chain of the Frontier template. Growth: the reference template scaled.",
     "- Loops: one manifold with equal branches and 1.2 m of 600 mm pipe between them, from a cold start. Friction is Haaland's here and "
-    "Swamee and Jain's in EPANET, so flows are checked to 2 %; the tests hold them to 0.1 % with EPANET's own law. EPANET stops at its own default accuracy of 1e-3 of the flow. Its time is that of "
+    "Swamee and Jain's in EPANET, so flows are checked to 2 %; the tests hold them to 0.1 % with EPANET's own law. "
+    "EPANET stops at its own default accuracy of 1e-3 of the flow. Its time is that of "
     "`ENrunH` alone.",
     "- Meshes: the same ladder, solved by the general network solver.",
     "- Radial feeds: a tree with 10 (shallow) or 2 (deep) lines below each node and a constant load on every end; both solve for complex "
@@ -40,6 +41,7 @@ def main() -> int:
         solving.recorded_day(data),
         solving.batch(),
         solving.growth(),
+        folders.folders(),
         storing.storing(),
         feeds.rows(),
         loops.rows(),

@@ -73,7 +73,7 @@ def test_epanet(ask_peer: AskPeer, agreement: Agreements, returns: str) -> None:
         law = f"{k} OPEN" if math.isfinite(k) else "1 CLOSED"
         lines.append(f"b{j} s{j} r{j} 0.0001 {1e3 * BORE_M} 0.000001 {law}")
     lines += ["[OPTIONS]", "UNITS LPS", "HEADLOSS D-W", "VISCOSITY 1.4", "[TIMES]", "DURATION 0", "[END]"]
-    theirs = ask_peer("epanet_network", text="\n".join(lines) + "\n", snapshots=[0])
+    theirs = ask_peer("epanet_network", runs=[{"text": "\n".join(lines) + "\n", "snapshots": [0]}])["runs"][0]
     rho, mu = theirs["rho_kg_m3"], theirs["viscosity_m2_s"] * theirs["rho_kg_m3"]
     ladder = prepare(length, BORE_M, ROUGH_M, rho, mu, "epanet", returns)
     ours = solve(ladder, [rho * theirs["gravity_m_s2"] * head], 0.0, resistance(minor, rho)).flow_kg_s[0]
