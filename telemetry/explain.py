@@ -90,7 +90,11 @@ def explain(site: Site, path: Path, vendor: str | None = None) -> Explanation:
     plan = plan_of(str(path), source, vendors, site.elements, vendor)
     seen = _examples(source, plan)
     columns = tuple(_column(plan, c, seen.get(c, "")) for c in source.columns if c not in source.unreadable)
-    columns += tuple(Column(c, "key", example=t, why="its folder says so") for c, t in source.path.items() if c in plan.columns)
+    columns += tuple(
+        Column(c, "metric name" if c == plan.metric else "key", example=t, why="a folder on the way to the file says so")
+        for c, t in source.path.items()
+        if c in plan.columns
+    )
     columns += tuple(Column(c, "not read", why=w) for c, w in source.unreadable.items())
     metrics = tuple(_metric(plan, m, site) for m in sorted(set(source.sample(plan.metric)))) if plan.long else ()
     own = plan.vendor

@@ -24,6 +24,7 @@ from telemetry.vendor import Vendor
 from topology.errors import TelemetryError, nearest
 
 _ROWS = 1 << 17
+_TEXTS = (pa.string_view(), pa.large_string(), pa.binary(), pa.large_binary(), pa.binary_view())
 
 
 def expand(paths: Sequence[str | Path]) -> list[Path]:
@@ -211,7 +212,7 @@ def _leaves(fields: Iterable[pa.Field], prefix: str = "") -> Iterator[tuple[str,
 
 
 def _flat(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """A batch with the fields of its nested columns as columns; where the whole is null, so are its fields."""
+    """A batch with the fields of its nested columns as columns (null where the whole is), and texts of every encoding as strings."""
     while any(pa.types.is_struct(f.type) for f in batch.schema):
         found: dict[str, pa.Array] = {}
         for one, column in zip(batch.schema, batch.columns, strict=True):
@@ -220,6 +221,9 @@ def _flat(batch: pa.RecordBatch) -> pa.RecordBatch:
             else:
                 found[one.name] = column
         batch = pa.RecordBatch.from_arrays(list(found.values()), list(found))
+    for at, one in enumerate(batch.schema):
+        if one.type in _TEXTS:
+            batch = batch.set_column(at, one.name, batch.column(at).cast(pa.string()))
     return batch
 
 

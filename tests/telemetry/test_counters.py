@@ -22,7 +22,7 @@ EDGES = np.arange(0.0, 601.0, 60.0)
 
 
 def counter(power_w: np.ndarray, start_j: float, step_s: float = 10.0) -> np.ndarray:
-    return start_j + np.r_[0.0, np.cumsum(power_w * step_s)]
+    return np.asarray(start_j + np.r_[0.0, np.cumsum(power_w * step_s)])
 
 
 @pytest.mark.parametrize("wrap_j", WRAPS_J[:3])

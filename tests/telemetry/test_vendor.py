@@ -46,6 +46,8 @@ def test_every_built_in_mapping_says_what_it_measures_and_where() -> None:
         ('doc = "x"', 'docs = "x"', "unknown key 'docs'"),
         ('key = "rack"', "key = \"rack\"\npatterns = ['(']", "no regular expression"),
         ('unit = "s"', 'unit = "s"\nzone = "Mars/Base"', "unknown zone"),
+        ('unit = "kw"', 'unit = "kw"\ntexts = { off = "none" }', "'off' stands for 'none', which is no number"),
+        ('unit = "kw"', 'unit = "kw"\nonly = { racks = ["r1"] }', "did you mean rack"),
     ],
 )  # fmt: skip
 def test_a_faulty_mapping_says_what_is_wrong_with_it(old: str, new: str, message: str) -> None:
