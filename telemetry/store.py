@@ -35,6 +35,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.fs import DeltaStorageHandler
 
 from telemetry.readings import FACTS_CODED
+from telemetry.remote import unusable
 from telemetry.schema import CATEGORIES, FACTS, QUARANTINE
 from topology.errors import RacktwinError, StoreError, TelemetryError
 
@@ -82,7 +83,8 @@ class Store:
         """Make a store, or open the one that is there.
 
         Raises:
-            TelemetryError: the folder holds other things, or a store with a broken log.
+            TelemetryError: the folder holds other things.
+            StoreError: a broken log, a full disk, no access, or a server without conditional puts.
         """
         store = cls(str(where), dict(options or {}))
         if not store._exists("readings"):
@@ -131,7 +133,7 @@ class Store:
             except CommitFailedError:
                 continue  # another writer was quicker: look again
             except (DeltaError, OSError) as fault:
-                raise stream.fault or unwritten(self.where, fault) from fault
+                raise stream.fault or unusable(self.where, "written", fault) from fault
             return True
         raise StoreError(f"the store {self.where} is written by too many at once; run the ingest again")
 
@@ -144,7 +146,7 @@ class Store:
             if self._attempt(table, digest) != _FORGOTTEN:  # nothing of it was stored, so nothing was committed
                 write_deltalake(table, FACTS.empty_table(), mode="append", commit_properties=marker)
         except (DeltaError, OSError) as fault:
-            raise unwritten(self.where, fault) from fault
+            raise unusable(self.where, "written", fault) from fault
 
     def read(
         self,
@@ -251,7 +253,7 @@ class Store:
             try:
                 pool.submit(lambda: write_deltalake(self.table("quarantine"), rows, mode="append")).result()
             except (DeltaError, OSError) as fault:
-                raise unwritten(self.where, fault) from fault
+                raise unusable(self.where, "written", fault) from fault
 
     def _counts(self, table: DeltaTable, rows: pa.Table) -> list[bool]:
         digests = rows["digest"].to_pylist()
@@ -266,7 +268,10 @@ class Store:
         return f"{self.where.rstrip('/')}/{name}"
 
     def _exists(self, name: str) -> bool:
-        return bool(DeltaTable.is_deltatable(self._url(name), dict(self.options) or None))
+        try:
+            return bool(DeltaTable.is_deltatable(self._url(name), dict(self.options) or None))
+        except (DeltaError, OSError) as fault:
+            raise unusable(self.where, "reached", fault) from fault
 
     def _make(self, name: str, schema: pa.Schema, by: list[str]) -> None:
         if _is_local(self.where):
@@ -275,7 +280,7 @@ class Store:
             DeltaTable.create(self._url(name), schema, mode="ignore", partition_by=by or None, storage_options=dict(self.options) or None)
         except (DeltaError, OSError) as fault:
             if not self._exists(name):  # otherwise another process made it at the same moment
-                raise unwritten(self.where, fault) from fault
+                raise unusable(self.where, "written", fault) from fault
 
     def table(self, name: str) -> DeltaTable:
         """One of its two tables, ``readings`` or ``quarantine``, as Delta Lake opens it.
@@ -298,7 +303,7 @@ class Store:
         try:
             return self.table(name).to_pyarrow_dataset(parquet_read_options=options)
         except (DeltaError, OSError) as fault:
-            raise StoreError(f"the store {self.where} cannot be read: {fault}") from fault
+            raise unusable(self.where, "read", fault) from fault
 
 
 def _writer() -> WriterProperties:
@@ -307,20 +312,6 @@ def _writer() -> WriterProperties:
     quiet = dict.fromkeys((f for f in FACTS.names if f not in _SKIP_BY), silent)
     values = ColumnProperties(statistics_enabled="NONE", dictionary_enabled=False)
     return WriterProperties(compression="ZSTD", compression_level=1, column_properties={**quiet, "value": values})
-
-
-def unwritten(where: str, fault: Exception) -> StoreError:
-    """What to say of a store that cannot be written, with the way out.
-
-    >>> print(unwritten("mystore", OSError("No space left on device (os error 28)")))
-    the store mystore cannot be written: the disk is full; free some space and do the same again: what is stored is skipped
-    """
-    text = " ".join(str(fault).split())
-    if any(t in text for t in ("No space left", "os error 28", "os error 122", "quota")):
-        text = "the disk is full; free some space and do the same again: what is stored is skipped"
-    elif "NotImplemented" in text or "501" in text:
-        text = f"its server refuses conditional puts, without which two writers could lose data; use another server or a folder ({text})"
-    return StoreError(f"the store {where} cannot be written: {text}")
 
 
 class _Stream:

@@ -225,6 +225,36 @@ def test_headroom_says_how_many_and_what_binds(site: Path, store: Path) -> None:
     assert "0.95" in refused("headroom", site, "--sku", "mtia-450", "--probability", "95")
 
 
+def test_a_watch_ends_on_ctrl_c_with_its_counts(site: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "arriving"
+    folder.mkdir()
+    power_file(folder / "a.parquet")
+    command = [
+        sys.executable,
+        "-c",
+        "from dashboards.cli import app; app()",
+        "ingest",
+        site,
+        folder,
+        "--store",
+        tmp_path / "s",
+        "--watch",
+        "--every",
+        "0.1s",
+    ]
+    with subprocess.Popen([*map(str, command), "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None and process.stdout is not None
+        heard = [process.stderr.readline() for _ in range(2)]
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+    assert heard == [f"watching {folder}; Ctrl-C ends\n", "a.parquet: 960 of 960 readings stored\n"]
+    assert process.returncode == 0
+    found = json.loads(out)
+    assert (found["files"], found["rows_in"], found["rows_stored"], found["files_failed"]) == (1, 960, 960, 0)
+    assert "takes one folder" in refused("ingest", site, folder, folder, "--store", tmp_path / "s", "--watch")
+    assert "is no folder" in refused("ingest", site, folder / "a.parquet", "--store", tmp_path / "s", "--watch")
+
+
 def test_ingest_skips_what_it_has_and_says_what_it_refused(site: Path, store: Path, tmp_path: Path) -> None:
     again = answer("ingest", site, site.parent / "power.parquet", "--store", store)
     assert (again["files_skipped"], again["rows_in"]) == (1, 0)
