@@ -123,8 +123,8 @@ def chain_sweep(
             continue
         for turn in range(MOST_SWEEPS):
             moved = _forward(chain, alive[z], weight[z], p[s], q[s], volts[s], before[s], collapsed[s], turn == MOST_SWEEPS - 2)
-            p[s, :] = own_p[s]
-            q[s, :] = own_q[s]
+            for e in range(n):
+                p[s, e], q[s, e] = own_p[s, e], own_q[s, e]
             total[s] = _backward(chain, alive[z], weight[z], p[s], q[s], loss[s], volts[s])
             if moved <= SETTLED_FRAC:
                 break

@@ -78,9 +78,9 @@ def rise_k_w(d: DryCoolers, i: int, cp_j_kg_k: float, speed: float) -> float:
 
 
 @kernel
-def entering_c(d: DryCoolers, i: int, dry_bulb_c: float, wet_bulb_c: float, wetted: bool) -> float:
-    """Air that enters the coil: outdoor air, or behind its pads ``T - e (T - T_wet)`` (ASHRAE Systems 2020, chapter 41)."""
-    temp: float = dry_bulb_c - (d.assist[i] * (dry_bulb_c - wet_bulb_c) if wetted else 0.0)
+def entering_c(d: DryCoolers, i: int, dry_bulb_c: float, wet_bulb_c: float, wetted: float) -> float:
+    """Air that enters the coil: outdoor air, or behind its pads ``T - e (T - T_wet)`` (ASHRAE Systems 2020, ch. 41), ``wetted`` 1."""
+    temp: float = dry_bulb_c - wetted * (d.assist[i] * (dry_bulb_c - wet_bulb_c))
     return temp
 
 
@@ -108,7 +108,7 @@ def speed_for(d: DryCoolers, i: int, cp_j_kg_k: float, heat_w: float, above_k: f
 @kernel
 def pad_water_kg_s(d: DryCoolers, i: int, dry_bulb_c: float, wet_bulb_c: float, pressure_pa: float, speed: float) -> float:
     """Water that the pads evaporate: the air keeps its wet bulb and takes up what its cooling evaporates."""
-    into_c = entering_c(d, i, dry_bulb_c, wet_bulb_c, True)
+    into_c = entering_c(d, i, dry_bulb_c, wet_bulb_c, 1.0)
     before, behind = humidity_kg_kg(dry_bulb_c, wet_bulb_c, pressure_pa), humidity_kg_kg(into_c, wet_bulb_c, pressure_pa)
     water: float = max(d.air_kg_s[i] * speed * (behind - before), 0.0)
     return water

@@ -10,6 +10,7 @@ from topology.axes import Bools, ExchangerAxis, Floats, Ints
 from topology.errors import NotConverged
 from topology.plant import Plant
 from twin.solvers.bank import Exchangers
+from twin.solvers.jit import plain
 from twin.solvers.outdoor import grouped, makeup_kg_s, side_of, side_on, side_out, side_power_w, weather_of
 from twin.solvers.plantside import SideOut, evaporate
 from twin.solvers.plates import plates
@@ -72,9 +73,9 @@ def _inputs(
     door_w = np.where(behind >= 0, air_w[:, np.maximum(behind, 0)], 0.0) if racks.n else np.zeros((row.size, behind.size))
     cdu_pump_w = sum_by(flow.pump_w, pumps.cdu, cdus.n)
     return Inputs(
-        loop_w, hall_w, np.ascontiguousarray(door_w), cdu_pump_w, flow.cdu_kg_s, row, gear_on[:, cdus.gear],
-        gear_on[:, plant.air_units.gear], gear_on[:, pumps.gear],
-        side_on(plant, gear_on), alive_row, weather_of(ambient),
+        loop_w, hall_w, plain(door_w), cdu_pump_w, plain(flow.cdu_kg_s), plain(row), plain(gear_on[:, cdus.gear]),
+        plain(gear_on[:, plant.air_units.gear]), plain(gear_on[:, pumps.gear]), side_on(plant, gear_on), plain(alive_row),
+        weather_of(ambient),
     ), held  # fmt: skip
 
 

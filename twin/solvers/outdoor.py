@@ -10,6 +10,7 @@ from topology.outdoor_axes import DryCoolerAxis, TowerAxis
 from topology.plant import Plant
 from twin.solvers.chiller import Chillers
 from twin.solvers.drycooler import DryCoolers, crossflow_ua_w_k
+from twin.solvers.jit import plain
 from twin.solvers.laws import YORK_APPROACH_K, YORK_RANGE_K, YORK_WET_BULB_C, york_approach_k
 from twin.solvers.moistair import CP_AIR_J_KG_K
 from twin.solvers.plantside import YORK, Side, SideOn, SideOut, Weather
@@ -79,12 +80,12 @@ def _conductance_w_k(d: DryCoolerAxis, cp_j_kg_k: Floats) -> Floats:
 
 def side_on(plant: Plant, gear_on: Bools) -> SideOn:
     """Who may run under each set of lost elements, from (Z, G) gear that runs."""
-    return SideOn(gear_on[:, plant.towers.gear], gear_on[:, plant.dry_coolers.gear], gear_on[:, plant.chillers.gear])
+    return SideOn(*(plain(gear_on[:, axis.gear]) for axis in (plant.towers, plant.dry_coolers, plant.chillers)))
 
 
 def weather_of(ambient: Ambient) -> Weather:
     """Outdoor air as the kernels take it."""
-    return Weather(ambient.wet_bulb_c, ambient.dry_bulb_c, ambient.pressure_pa)
+    return Weather(plain(ambient.wet_bulb_c), plain(ambient.dry_bulb_c), plain(ambient.pressure_pa))
 
 
 def side_out(plant: Plant, scenarios: int) -> SideOut:

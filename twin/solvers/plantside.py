@@ -4,6 +4,9 @@ Order on a loop: dry coolers take what they can at the set-point (they use no wa
 chillers on the loop the towers and dry coolers are its water-side economiser: ``series`` cools first and lets chillers trim;
 ``parallel`` runs the economiser alone while it holds the set-point and else gives the whole load to the chillers; ``none`` always
 does that. The condensers of chillers reject through the same towers and dry coolers.
+
+In the kernels ``behind`` is 1 for the loop's water, behind the exchanger of a tower or dry cooler, and 0 for the outdoor water that
+condensers take.
 """
 
 from __future__ import annotations
@@ -98,7 +101,17 @@ class Air(NamedTuple):
 
 @kernel
 def _cells(
-    side: Side, own: Ints, alive: Bools, count: int, heat_w: float, cp: float, air: Air, target_c: float, direct: bool, s: int, out: SideOut
+    side: Side,
+    own: Ints,
+    alive: Bools,
+    count: int,
+    heat_w: float,
+    cp: float,
+    air: Air,
+    target_c: float,
+    behind: float,
+    s: int,
+    out: SideOut,
 ) -> tuple[float, float, bool]:
     """Run the first ``count`` living cells, heat in proportion to their rating: supply, water temperature, whether all hold."""
     t, total, n = side.towers, 0.0, 0
@@ -113,7 +126,7 @@ def _cells(
             continue
         n += 1
         share = t.duty_w[w] / total
-        apart = 0.0 if direct else t.exchanger_k[w]
+        apart = behind * t.exchanger_k[w]
         want = target_c - apart - air.wet_c
         fan, approach, ok = run_cell(t, w, side.york, cp, air.wet_c, air.pressure_pa, heat_w * share, want)
         out.tower_w[s, w], out.tower_fan[s, w], out.tower_ok[s, w], out.tower_on[s, w] = heat_w * share, fan, ok, True
@@ -132,7 +145,7 @@ def _towers(
     cp: float,
     air: Air,
     target_c: float,
-    direct: bool,
+    behind: float,
     fewest: bool,
     s: int,
     out: SideOut,
@@ -145,27 +158,37 @@ def _towers(
         low, high = 0, most
         while high - low > 1:
             mid = (low + high) // 2
-            _, _, held = _cells(side, own, alive, mid, heat_w, cp, air, target_c, direct, s, out)
+            _, _, held = _cells(side, own, alive, mid, heat_w, cp, air, target_c, behind, s, out)
             if held:
                 high = mid
             else:
                 low = mid
         most = high
-    supply, water, _ = _cells(side, own, alive, most, heat_w, cp, air, target_c, direct, s, out)
+    supply, water, _ = _cells(side, own, alive, most, heat_w, cp, air, target_c, behind, s, out)
     return supply, water
 
 
 @kernel
-def _able_w(side: Side, i: int, cp: float, air: Air, target_c: float, direct: bool, wetted: bool) -> float:
+def _able_w(side: Side, i: int, cp: float, air: Air, target_c: float, behind: float, wetted: float) -> float:
     """Heat that a dry cooler rejects at full fan speed with its supply at the target."""
     d = side.dry
-    above = target_c - (0.0 if direct else d.exchanger_k[i]) - entering_c(d, i, air.dry_c, air.wet_c, wetted)
+    above: float = target_c - behind * d.exchanger_k[i] - entering_c(d, i, air.dry_c, air.wet_c, wetted)
     return max(above, 0.0) / rise_k_w(d, i, cp, 1.0)
 
 
 @kernel
 def _coolers(
-    side: Side, own: Ints, alive: Bools, heat_w: float, cp: float, air: Air, target_c: float, direct: bool, rest: bool, s: int, out: SideOut
+    side: Side,
+    own: Ints,
+    alive: Bools,
+    heat_w: float,
+    cp: float,
+    air: Air,
+    target_c: float,
+    behind: float,
+    rest: float,
+    s: int,
+    out: SideOut,
 ) -> tuple[float, float, float]:
     """Run dry coolers: dry while that holds the target, then with their pads.
 
@@ -179,13 +202,13 @@ def _coolers(
     for i in own:
         out.dry_w[s, i], out.dry_fan[s, i], out.dry_on[s, i], out.dry_kg_s[s, i] = 0.0, 0.0, False, 0.0
         if alive[i]:
-            dry += _able_w(side, i, cp, air, target_c, direct, False)
-            wet += _able_w(side, i, cp, air, target_c, direct, True)
-    wetted = dry < heat_w
-    able = wet if wetted else dry
+            dry += _able_w(side, i, cp, air, target_c, behind, 0.0)
+            wet += _able_w(side, i, cp, air, target_c, behind, 1.0)
+    wetted = 1.0 if dry < heat_w else 0.0
+    able = wet if wetted > 0.0 else dry
     level = target_c
-    if able < heat_w and not rest:
-        level = _level_c(side, own, alive, heat_w, cp, air, direct)
+    if able < heat_w and rest == 0.0:
+        level = _level_c(side, own, alive, heat_w, cp, air, behind)
     elif able <= 0.0:
         return 0.0, target_c, target_c
     took = min(heat_w, able) if level == target_c else heat_w
@@ -193,27 +216,27 @@ def _coolers(
     for i in own:
         if not alive[i]:
             continue
-        most = _able_w(side, i, cp, air, level, direct, wetted)
+        most = _able_w(side, i, cp, air, level, behind, wetted)
         share = most / able if level == target_c else most / heat_w
-        apart = 0.0 if direct else d.exchanger_k[i]
+        apart = behind * d.exchanger_k[i]
         out.dry_w[s, i], out.dry_on[s, i] = share * took, share > 0.0
         above = level - apart - entering_c(d, i, air.dry_c, air.wet_c, wetted)
         out.dry_fan[s, i] = speed_for(d, i, cp, share * took, above)
         water += share * (level - apart)
-        if wetted and d.assist[i] > 0.0:
+        if wetted > 0.0 and d.assist[i] > 0.0:
             out.dry_kg_s[s, i] = pad_water_kg_s(d, i, air.dry_c, air.wet_c, air.pressure_pa, out.dry_fan[s, i])
     return took, level, water
 
 
 @kernel
-def _level_c(side: Side, own: Ints, alive: Bools, heat_w: float, cp: float, air: Air, direct: bool) -> float:
+def _level_c(side: Side, own: Ints, alive: Bools, heat_w: float, cp: float, air: Air, behind: float) -> float:
     """Supply at which dry coolers at full fan speed, pads wet, carry a heat: those that are colder than the air stand aside."""
     d = side.dry
     level = -np.inf
     for _ in range(own.size + 1):
         slope, offset, n = 0.0, 0.0, 0
         for i in own:
-            base = (0.0 if direct else d.exchanger_k[i]) + entering_c(d, i, air.dry_c, air.wet_c, True)
+            base = behind * d.exchanger_k[i] + entering_c(d, i, air.dry_c, air.wet_c, 1.0)
             if alive[i] and (level == -np.inf or base < level):
                 g = 1.0 / rise_k_w(d, i, cp, 1.0)
                 slope, offset, n = slope + g, offset + g * base, n + 1
@@ -226,29 +249,29 @@ def _level_c(side: Side, own: Ints, alive: Bools, heat_w: float, cp: float, air:
 
 @kernel
 def _reject(
-    side: Side, on: SideOn, z: int, f: int, heat_w: float, cp: float, air: Air, target_c: float, direct: bool, s: int, out: SideOut
+    side: Side, on: SideOn, z: int, f: int, heat_w: float, cp: float, air: Air, target_c: float, behind: float, s: int, out: SideOut
 ) -> tuple[float, float, bool]:
     """Reject a heat of a loop to the weather: supply, water temperature, and whether anything runs."""
     cells = side.tower_order[side.tower_first[f] : side.tower_first[f + 1]]
     coolers = side.dry_order[side.dry_first[f] : side.dry_first[f + 1]]
-    wet, dry = False, False
+    wet, dry = 0.0, 0.0  # how many run: numbers, since numba compiles a callee anew for a flag that may be a constant
     for w in cells:
-        wet = wet or on.tower[z, w]
+        wet += on.tower[z, w]
     for i in coolers:
-        dry = dry or on.dry[z, i]
+        dry += on.dry[z, i]
     took, level, tepid = 0.0, target_c, target_c
-    if dry:
-        took, level, tepid = _coolers(side, coolers, on.dry[z], heat_w, cp, air, target_c, direct, wet, s, out)
+    if dry > 0.0:
+        took, level, tepid = _coolers(side, coolers, on.dry[z], heat_w, cp, air, target_c, behind, wet, s, out)
     else:
         for i in coolers:
             out.dry_w[s, i], out.dry_fan[s, i], out.dry_on[s, i], out.dry_kg_s[s, i] = 0.0, 0.0, False, 0.0
     left = heat_w - took
-    count_none = dry and left <= 0.0
-    if not wet or count_none:
+    count_none = dry > 0.0 and left <= 0.0
+    if wet == 0.0 or count_none:
         for w in cells:
             out.tower_w[s, w], out.tower_fan[s, w], out.tower_ok[s, w], out.tower_on[s, w] = 0.0, 0.0, True, False
-        return level, tepid, dry
-    supply, water = _towers(side, cells, on.tower[z], left, cp, air, target_c, direct, side.fewest[f], s, out)
+        return level, tepid, dry > 0.0
+    supply, water = _towers(side, cells, on.tower[z], left, cp, air, target_c, behind, side.fewest[f], s, out)
     if took > 0.0:
         supply = (took * level + left * supply) / heat_w
         water = (took * tepid + left * water) / heat_w
@@ -293,14 +316,14 @@ def solve_loop(
             low_c = max(low_c, side.chillers.condenser_c[c, 0])
     if running and side.mode[f] != SERIES:
         if side.mode[f] == PARALLEL:
-            supply, _, ok = _reject(side, on, z, f, heat, cp_j_kg_k, air, set_c, False, s, out)
+            supply, _, ok = _reject(side, on, z, f, heat, cp_j_kg_k, air, set_c, 1.0, s, out)
             if ok and supply <= set_c + HELD_K:
                 run_chillers(
                     side.chillers, own, on.chiller[z], 0.0, set_c, set_c, out.chiller_w[s], out.chiller_power[s], out.chiller_ok[s]
                 )
                 return supply, True
         target = low_c if low_c > -np.inf else CONDENSER_C
-        _, water, ok = _reject(side, on, z, f, heat + condensers, cp_j_kg_k, air, target, True, s, out)
+        _, water, ok = _reject(side, on, z, f, heat + condensers, cp_j_kg_k, air, target, 0.0, s, out)
         took = run_chillers(
             side.chillers, own, on.chiller[z], heat, set_c, water, out.chiller_w[s], out.chiller_power[s], out.chiller_ok[s]
         )
@@ -308,7 +331,7 @@ def solve_loop(
             return set_c, ok and took >= heat * (1.0 - HELD_K)
     elif own.size > 0 and side.mode[f] == NONE:
         return set_c, heat <= 0.0
-    supply, water, ok = _reject(side, on, z, f, heat + condensers, cp_j_kg_k, air, set_c, False, s, out)
+    supply, water, ok = _reject(side, on, z, f, heat + condensers, cp_j_kg_k, air, set_c, 1.0, s, out)
     want = min(capacity_w_k * (supply - set_c), heat)
     want = want if ok and want > LEAST_W else 0.0
     took = run_chillers(side.chillers, own, on.chiller[z], want, set_c, water, out.chiller_w[s], out.chiller_power[s], out.chiller_ok[s])

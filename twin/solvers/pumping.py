@@ -233,12 +233,12 @@ def solve_loop(x: int, rig: Rig, p: Curves, case: Case) -> tuple[float, float, f
     Returns:
         Header pressure [Pa], speed over full speed, residual over the loop's flow, and an index into :data:`LIMITS`.
     """
-    count, most = 0, 1.0
+    count, most = 0.0, 1.0
     for c in range(p.first[x], p.first[x + 1]):
         case.cdu[c], case.running[c] = 0.0, case.able[c]
         if case.able[c] > 0.0:
-            count, most = count + 1, max(most, case.able[c])
-    if count == 0:
+            count, most = count + 1.0, max(most, case.able[c])
+    if count == 0.0:
         return 0.0, 0.0, take(0.0, x, rig, case)[1], OFF
     pumps = 1.0 if rig.on_demand[x] else most
     dp, speed, worst, kind = 0.0, 0.0, 1.0, OFF
@@ -253,13 +253,13 @@ def solve_loop(x: int, rig: Rig, p: Curves, case: Case) -> tuple[float, float, f
         if kind != FASTEST or not short or pumps >= most:
             break
         pumps += 1.0
-    if kind != OFF and count > 0:
+    if kind != OFF:
         _even(x, rig, p, case, count)
     return dp, speed, worst, kind
 
 
 @kernel
-def _even(x: int, rig: Rig, p: Curves, case: Case, count: int) -> None:
+def _even(x: int, rig: Rig, p: Curves, case: Case, count: float) -> None:
     """Where a running CDU's pumps have no curve, all running CDUs of the loop share its flow evenly."""
     known, want = True, 0.0
     for c in range(p.first[x], p.first[x + 1]):

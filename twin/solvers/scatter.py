@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from topology.axes import Floats, Ints
-from twin.solvers.jit import kernel
+from twin.solvers.jit import kernel, plain
 
 
-@kernel
 def sum_by(values: Floats, owner: Ints, groups: int) -> Floats:
     """Sum columns by owner.
 
@@ -20,6 +19,11 @@ def sum_by(values: Floats, owner: Ints, groups: int) -> Floats:
     Returns:
         (S, groups) sums, in the order of the columns.
     """
+    return _sum_by(plain(values), plain(owner), groups)
+
+
+@kernel
+def _sum_by(values: Floats, owner: Ints, groups: int) -> Floats:
     out = np.zeros((values.shape[0], groups))
     for s in range(values.shape[0]):
         for k in range(owner.size):

@@ -208,9 +208,7 @@ def _door(lay: Layout, x: Exchangers, s: int, a: int, air_w: float, on: bool, t_
 
 
 @kernel
-def _facility(
-    lay: Layout, cx: Exchangers, ax: Exchangers, side: Side, inp: Inputs, s: int, t_fws: Floats, phi: Floats, out: Out
-) -> None:
+def _facility(lay: Layout, cx: Exchangers, ax: Exchangers, side: Side, inp: Inputs, s: int, t_fws: Floats, phi: Floats, out: Out) -> None:
     """Every facility loop: flow that valves ask for, its pumps, what cools it outside; new supply temperature and head."""
     z = inp.alive_row[s]
     n = lay.loop_fws.size
@@ -285,9 +283,7 @@ def _total(row: Floats) -> float:
 
 
 @kernel
-def fixed_point(
-    lay: Layout, cx: Exchangers, ax: Exchangers, side: Side, inp: Inputs, out: Out, tolerance: float, passes: int
-) -> None:
+def fixed_point(lay: Layout, cx: Exchangers, ax: Exchangers, side: Side, inp: Inputs, out: Out, tolerance: float, passes: int) -> None:
     """Repeat the passes of every scenario until no unknown moves."""
     scenarios = inp.flow.size
     for s in range(scenarios):

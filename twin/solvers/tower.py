@@ -142,7 +142,7 @@ def _surplus(
     t: Towers,
     w: int,
     york: Floats,
-    merkel: bool,
+    merkel: float,
     cp: float,
     wet_c: float,
     pressure_pa: float,
@@ -150,8 +150,8 @@ def _surplus(
     target_k: float,
     speed: float,
 ) -> float:
-    """How far a cell at a fan speed is from an approach, above 0 where it does better: kelvin by York, share of its heat by Merkel."""
-    if merkel:
+    """How far a cell at a fan speed is from an approach, above 0 where better: kelvin by York (``merkel`` 0), share of heat by Merkel."""
+    if merkel > 0.0:
         heat = max(range_k, LEAST_RANGE_K) * t.water_kg_s[w] * cp
         spare: float = merkel_w(t, w, cp, wet_c, pressure_pa, range_k, target_k, speed) / heat - 1.0
         return spare
@@ -160,7 +160,7 @@ def _surplus(
 
 @kernel
 def _speed(
-    t: Towers, w: int, york: Floats, merkel: bool, cp: float, wet_c: float, pressure_pa: float, range_k: float, target_k: float
+    t: Towers, w: int, york: Floats, merkel: float, cp: float, wet_c: float, pressure_pa: float, range_k: float, target_k: float
 ) -> float:
     """Fan speed that holds an approach (regula falsi, Illinois), from the bound of the correlation, L/G = 8, to full."""
     low: float = t.lg_ratio[w] / YORK_LG_MAX
@@ -217,9 +217,9 @@ def run_cell(
         if best > target_k and YORK_APPROACH_K[0] <= best <= YORK_APPROACH_K[1]:
             return 1.0, best, True
         if best <= target_k and target_k >= YORK_APPROACH_K[0]:
-            return _speed(t, w, york, False, cp_j_kg_k, wet_bulb_c, pressure_pa, r, target_k), target_k, True
-    if target_k > 0.0 and _surplus(t, w, york, True, cp_j_kg_k, wet_bulb_c, pressure_pa, r, target_k, 1.0) >= 0.0:
-        return _speed(t, w, york, True, cp_j_kg_k, wet_bulb_c, pressure_pa, r, target_k), target_k, False
+            return _speed(t, w, york, 0.0, cp_j_kg_k, wet_bulb_c, pressure_pa, r, target_k), target_k, True
+    if target_k > 0.0 and _surplus(t, w, york, 1.0, cp_j_kg_k, wet_bulb_c, pressure_pa, r, target_k, 1.0) >= 0.0:
+        return _speed(t, w, york, 1.0, cp_j_kg_k, wet_bulb_c, pressure_pa, r, target_k), target_k, False
     return 1.0, merkel_approach_k(t, w, cp_j_kg_k, wet_bulb_c, pressure_pa, r, 1.0), False
 
 
