@@ -60,7 +60,7 @@ def as_plain_parquet(source: Path, target: Path) -> None:
 
 
 def test_each_built_in_mapping_has_a_sample_with_its_source() -> None:
-    assert len(VENDORS) == 19
+    assert len(VENDORS) == 20
     assert list(load_vendors()) == VENDORS
     for vendor in VENDORS:
         assert "Shape:" in (SAMPLES / vendor / "SOURCE.md").read_text(encoding="utf-8")
