@@ -51,7 +51,16 @@ def go(where: Plant, events: list[str], for_s: float, step_s: float = 1.0, load:
 def test_without_an_event_nothing_moves() -> None:
     trip = go(small(), [], 300.0)
     w, heat = trip.written, trip.start.heat
-    for values in (w.chip_c, w.outlet_c, w.loop_supply_c, w.loop_return_c, w.hall_supply_c, w.loop_kg_s, w.loop_dp_pa / 1e4):
+    for values in (
+        w.chip_c,
+        w.outlet_c,
+        w.loop_supply_c,
+        w.loop_return_c,
+        w.hall_supply_c,
+        w.loop_kg_s,
+        w.loop_dp_pa / 1e4,
+        w.reject_w / 1e6,
+    ):
         assert np.abs(values - values[0]).max() < 1e-6
     assert np.abs(w.chip_c[-1] - heat.chip_c[0]).max() < 1e-6
     assert np.abs(w.loop_return_c[-1] - heat.loop_return_c[0]).max() < 1e-6

@@ -141,6 +141,8 @@ def ride(plant: Plant, loads: Loads, ambient: Ambient, events: Sequence[Event], 
         if progress is not None:
             progress(int(now), int(plan.for_s))
     closure = _closure(parts, state, before)
+    for means in (written.cdu_w, written.reject_w, written.gear_w):  # means up to a record: before the first there is none
+        means[0] = means[min(1, times.size - 1)]
     s = state.state
     on = (s.on > 0.0) & electric.rack_on & (start.loads.rack_w[0] > 0.0)
     return Trajectory(
