@@ -185,9 +185,13 @@ def _open_parquet(path: Path) -> Source:
             with pq.ParquetFile(path, read_dictionary=texts) as file:
                 reach = _reach(file, plan.time)
                 for group in range(file.num_row_groups):
-                    parts = [_flat(b).select(wanted) for b in file.iter_batches(_ROWS, row_groups=[group], columns=wanted)]
-                    for number, batch in enumerate(parts):
-                        yield batch, reach[group] if number + 1 == len(parts) else None
+                    waiting: pa.RecordBatch | None = None
+                    for batch in file.iter_batches(_ROWS, row_groups=[group], columns=wanted):
+                        if waiting is not None:
+                            yield waiting, None
+                        waiting = _flat(batch).select(wanted)
+                    if waiting is not None:
+                        yield waiting, reach[group]
         except (pa.ArrowException, OSError) as fault:
             raise _unreadable(path, fault) from fault
 
