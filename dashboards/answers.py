@@ -227,13 +227,15 @@ def cases(table: CaseTable, worst: int, basis: str, wet_bulb_c: float) -> dict[s
 
 
 def replayed(result: Replay, racks: Sequence[str], wall_s: float) -> dict[str, Any]:
-    """Answer of a replay: size, time taken, energy by category, hottest accelerator and lowest margins.
+    """Answer of a replay: size, time taken, energy by category, hottest accelerator, lowest margins and ramps of site power.
 
     Args:
         result: the replay.
         racks: ids of the rack axis.
         wall_s: time it took, reading included.
     """
+    from twin.forecast.ramps import ramps
+
     table, hot = result.limits, int(result.hottest_c.argmax())
     order = np.argsort(result.lowest_frac, kind="stable")[:TIGHTEST]
     times = [t.astype("datetime64[us]").astype(dt.datetime).replace(tzinfo=dt.UTC) for t in result.time]
@@ -256,6 +258,10 @@ def replayed(result: Replay, racks: Sequence[str], wall_s: float) -> dict[str, A
             {"element": table.element[k], "limit": table.limit[k], "margin_frac": result.lowest_frac[k], "bound": table.bound[k],
              "unit": table.unit[k], "time": times[result.lowest_at[k]]}
             for k in order
+        ],
+        "ramps": [
+            {"start": times[r.first], "end": times[r.last], "change_w": r.change_w, "steepest_w_s": r.steepest_w_s}
+            for r in ramps(result.site_w, result.step_s)
         ],
         "findings": findings(result.findings),
     }  # fmt: skip

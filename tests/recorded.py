@@ -128,3 +128,13 @@ def write_meter(folder: Path, name: str = "h200-inference-meter-made-up.parquet"
         parts.append(one)
     pd.concat(parts[::-1], ignore_index=True).to_parquet(folder / name)
     return folder / name
+
+
+def write_groups(folder: Path, name: str = "frontier-cdu-made-up.parquet", hours: float = 1.0, step_s: float = 60.0) -> Path:
+    """Twenty-five groups at 600 kW that all rise to 900 kW over four minutes at half time, but for the first, which stays below idle."""
+    time = np.arange(0.0, hours * 3600.0, step_s)
+    middle = hours * 1800.0
+    shape = 600e3 + 300e3 * np.clip((time - middle) / 240.0, 0.0, 1.0)
+    table = {"time": time, "power[1]": np.full(time.size, 150e3), **{f"power[{g}]": shape for g in range(2, 26)}}
+    pd.DataFrame({**table, "OA Wetbulb Temp": np.full(time.size, 12.0)}).to_parquet(folder / name)
+    return folder / name

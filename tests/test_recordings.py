@@ -10,10 +10,11 @@ import pytest
 
 from benchmarks.fidelity.cluster import CLUSTER, read_cluster
 from benchmarks.fidelity.frame import Recording, Report
+from benchmarks.fidelity.groups import GROUPS
 from benchmarks.fidelity.node_meter import NODE_METER
 from benchmarks.fidelity.page import write
 from tests.agreements import Agreements
-from tests.recorded import CLUSTER_TRUTH, METER, write_cluster, write_meter
+from tests.recorded import CLUSTER_TRUTH, METER, write_cluster, write_groups, write_meter
 from tests.test_fidelity import quiet, row
 from topology.catalog import load_catalog
 from topology.errors import TelemetryError
@@ -143,3 +144,48 @@ def test_the_measured_node(recordings: Path, agreement: Agreements) -> None:
     agreement("power", "power of a supply from its node's, CV-RMSE on later workloads", SUPPLIES_OF_A_NODE, error, 0.5, "%")
     apart = row(report, "power factor from power").value
     agreement("power", "power factor of a node from its power, RMSE on later workloads", SUPPLIES_OF_A_NODE, apart, 0.25, "%")
+
+
+@pytest.fixture(scope="module")
+def groups(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    return GROUPS.run(write_groups(tmp_path_factory.mktemp("groups")), quiet)
+
+
+def test_made_up_groups_are_replayed_and_their_ramp_is_one_event(groups: Report) -> None:
+    assert row(groups, "readings stored").value == 60 * 26 and row(groups, "readings quarantined").value == 0
+    assert row(groups, "largest residual of the ledger").met and row(groups, "energy replayed against").met
+    assert row(groups, "ramps of the sum").value == 1 and row(groups, "ramps of single groups").value == 24
+    assert row(groups, "largest ramp up").value == pytest.approx(24 * 0.3)
+    assert row(groups, "steepest ramp up").value == pytest.approx(24 * 0.075)
+    assert row(groups, "length of a ramp").value == pytest.approx(4.0)
+    assert row(groups, "groups that take part").value == pytest.approx(96.0)
+    assert not [r for r in groups.rows if r.metric.startswith("largest ramp down")]
+
+
+def test_groups_below_idle_are_told_and_not_clipped(groups: Report) -> None:
+    """The first group idles too low; group 14 has a rack less than the others and goes above its full power."""
+    text = "\n".join(groups.findings)
+    assert "4.0% of the groups' samples lie below the idle power" in text and "in 2 groups" in text
+    assert row(groups, "lowest power of the sum").value == pytest.approx(0.15 + 24 * 0.6)
+
+
+def test_fewer_groups_at_another_step_are_a_recording_too(tmp_path: Path) -> None:
+    path = write_groups(tmp_path, step_s=120.0)
+    table = pd.read_parquet(path)
+    table.drop(columns=[f"power[{g}]" for g in range(20, 26)]).drop(index=[3, 4, 5, 6, 7]).to_parquet(path)
+    report = GROUPS.run(path, quiet)
+    assert "19 groups" in report.title
+    assert row(report, "rack powers that were not measured and filled").value > 0
+    assert "1 gaps of more than three steps, the longest 720 s" in "\n".join(report.findings)
+    assert row(report, "largest residual of the ledger").met
+
+
+@pytest.mark.agreement
+@pytest.mark.slow
+def test_the_measured_groups(recordings: Path, agreement: Agreements) -> None:
+    report = GROUPS.run(measured(recordings, GROUPS), quiet)
+    against = "recorded day of a supercomputer"
+    agreement("power", "ledger of a day replayed, largest residual", against, row(report, "largest residual of the ledger").value, 1e-9)
+    agreement("power", "energy of a day replayed against its file", against, row(report, "energy replayed against").value, 1e-9)
+    assert row(report, "readings quarantined").value == 0
+    assert row(report, "ramps of the sum").value > 0

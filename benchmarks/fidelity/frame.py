@@ -60,9 +60,10 @@ class Spans:
         kept = met if goal is None or met is not None else bool(abs(value) < goal)
         return Row(self.recording, metric, float(value), unit, goal, kept, self.fitted_on, self.tested_on)
 
-    def whole(self, metric: str, value: float, unit: str) -> Row:
-        """A row that describes all of the recording, with nothing fitted."""
-        return Row(self.recording, metric, float(value), unit, None, None, "", "all")
+    def whole(self, metric: str, value: float, unit: str, goal: float | None = None) -> Row:
+        """A row about all of the recording, with nothing fitted; met if the absolute value is below a goal, where there is one."""
+        met = None if goal is None else bool(abs(value) < goal)
+        return Row(self.recording, metric, float(value), unit, goal, met, "", "all")
 
 
 @dataclass(frozen=True)

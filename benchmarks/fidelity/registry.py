@@ -6,12 +6,13 @@ from pathlib import Path
 
 from benchmarks.fidelity.cluster import CLUSTER
 from benchmarks.fidelity.frame import Report, Told
+from benchmarks.fidelity.groups import GROUPS
 from benchmarks.fidelity.node_meter import NODE_METER
 from benchmarks.fidelity.pod import POD
 from benchmarks.fidelity.supplies import SUPPLIES
 from topology.errors import RacktwinError
 
-RECORDINGS = (POD, SUPPLIES, CLUSTER, NODE_METER)
+RECORDINGS = (POD, SUPPLIES, CLUSTER, NODE_METER, GROUPS)
 
 
 def reports(folder: Path, told: Told) -> tuple[list[Report], list[str]]:

@@ -23,7 +23,7 @@ _Step = Annotated[str, typer.Option("--step", metavar="T", help="Length of a ste
 
 
 def replay(site: SiteArgument, store: _Store, start: _Start = None, end: _End = None, step: _Step = "60s", as_json: Json = False) -> None:
-    """Drive the twin through measured rack power, step by step: energy, PUE, temperatures and the lowest margins of the window.
+    """Drive the twin through measured rack power, step by step: energy, PUE, temperatures, the lowest margins and the ramps of the window.
 
     Measured power is the load as it is; gaps are filled and said.
 
@@ -62,6 +62,19 @@ def _show(out: Console, name: str, answer: dict[str, Any]) -> None:
     out.print()
     rows = [(r["element"], r["limit"], percent(r["margin_frac"]), r["time"]) for r in answer["lowest_margins"]]
     out.print(table("Lowest margins", ("element", "limit", "margin", "at"), rows, ("margin",)))
+    ramps = sorted(answer["ramps"], key=lambda r: -abs(r["change_w"]))[:_RAMPS]
+    if ramps:
+        out.print()
+        moved = [(r["start"], r["end"], _signed(r["change_w"], "w"), _signed(60.0 * r["steepest_w_s"], "w") + "/min") for r in ramps]
+        title = f"Ramps of site power: the largest {len(ramps)} of {len(answer['ramps'])}"
+        out.print(table(title, ("from", "to", "change", "steepest"), moved, ("change", "steepest")))
 
 
+def _signed(value: float, quantity: str) -> str:
+    from dashboards.readable import text
+
+    return ("+" if value > 0.0 else "-") + text(abs(value), quantity)
+
+
+_RAMPS = 8
 _NAMES = {"site": "site energy", "it": "IT energy", "loss": "conversion loss", "cooling": "cooling"}

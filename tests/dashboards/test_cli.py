@@ -209,6 +209,9 @@ def test_replay_adds_up_the_energy(site: Path, store: Path) -> None:
     assert found["site_energy_j"] == pytest.approx(parts, rel=1e-9)
     assert found["site_energy_j"] == pytest.approx(found["site_power_w"]["mean"] * 86400, rel=1e-9)
     assert found["wall_s"] >= found["solve_s"] > 0.0
+    moved = [r["change_w"] for r in found["ramps"]]
+    assert all(abs(w) >= 0.1 * found["site_power_w"]["max"] for w in moved)
+    assert all(r["start"] < r["end"] and r["change_w"] * r["steepest_w_s"] > 0.0 for r in found["ramps"])
     assert "above zero" in refused("replay", site, "--store", store, "--step", "0")
 
 
