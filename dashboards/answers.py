@@ -227,7 +227,7 @@ def cases(table: CaseTable, worst: int, basis: str, wet_bulb_c: float) -> dict[s
 
 
 def replayed(result: Replay, racks: Sequence[str], wall_s: float) -> dict[str, Any]:
-    """Answer of a replay: size, time taken, energy by category, hottest accelerator, lowest margins and ramps of site power.
+    """Answer of a replay: size, time taken, energy by category, how the load is known, hottest accelerator, lowest margins and ramps.
 
     Args:
         result: the replay.
@@ -250,6 +250,7 @@ def replayed(result: Replay, racks: Sequence[str], wall_s: float) -> dict[str, A
         **energy,
         "pue_mean": energy["site_energy_j"] / energy["it_energy_j"] if energy["it_energy_j"] > 0.0 else None,
         "pue_category": PUE_CATEGORY,
+        "load_origin": _origins(result), "inferred": _inferred(result),
         "site_power_w": {"mean": result.site_w.mean(), "min": result.site_w.min(), "max": result.site_w.max()},
         "ledger_residual_frac": result.residual_frac.max(),
         "hottest": {"element": racks[result.hottest[hot]], "chip_temp_c": result.hottest_c[hot], "time": times[hot]},
@@ -266,6 +267,33 @@ def replayed(result: Replay, racks: Sequence[str], wall_s: float) -> dict[str, A
         "findings": findings(result.findings),
     }  # fmt: skip
     return dict(plain(answer))
+
+
+def _origins(result: Replay) -> dict[str, Any]:
+    """Racks and energy of the load by how it is known; their energies sum to that of all racks.
+
+    ``assumed`` is what no reading stands behind: gaps that were filled, and racks that nothing tells of.
+    """
+    origin = np.array(result.power.origin)
+    never = np.asarray(result.assumed.all(axis=0))
+    found: dict[str, Any] = {}
+    for name in ("measured", "reported", "inferred"):
+        own = (origin == name) & ~never
+        energy = np.where(result.assumed, 0.0, result.rack_w)[:, own].sum() * result.step_s
+        found[name] = {"racks": own.sum(), "energy_j": energy}
+    found["assumed"] = {"racks": never.sum(), "energy_j": np.where(result.assumed, result.rack_w, 0.0).sum() * result.step_s}
+    return found
+
+
+def _inferred(result: Replay) -> list[dict[str, Any]]:
+    """Racks whose power is inferred from what others read: where from, mean over the steps that tell, and its uncertainty there."""
+    power, known = result.power, result.power.known
+    return [
+        {"element": power.racks[r], "basis": power.basis[r], "mean_w": power.power_w[known[:, r], r].mean(),
+         "sigma_w": power.sigma_w[known[:, r], r].mean()}
+        for r, origin in enumerate(power.origin)
+        if origin == "inferred" and known[:, r].any()
+    ]  # fmt: skip
 
 
 def headroom(room: Room) -> dict[str, Any]:

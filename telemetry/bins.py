@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +22,8 @@ from topology.errors import UsageError
 PREFERENCE = ("rack", "pdu", "node", "device", "cdu", "loop", "ups", "utility")
 """Levels in order of trust for one element: its own meter, then what stands before it, then the sum of what is inside."""
 
+ORIGINS = MappingProxyType({"PhysicalSensor": "measured", "Reported": "reported", "Synthesized": "inferred"})
+"""How a reading came about, by Redfish's word for it, strongest first."""
 _CELLS = 1 << 22
 _ROWS = 1 << 21
 _DAY_S = 86_400
@@ -75,12 +78,23 @@ class Binned:
         parts: parts of each column.
         value: mean over the step, then sum, mean or maximum over the parts; NaN for a gap (T, C).
         count: readings behind each value (T, C).
+        origin: how the readings of each column came about: ``measured``, ``reported`` or ``inferred``, the weakest of them (C,).
     """
 
     groups: tuple[_Group, ...]
     parts: tuple[tuple[str, ...], ...]
     value: np.ndarray
     count: np.ndarray
+    origin: tuple[str, ...]
+
+
+def weakest(origins: Iterable[str]) -> str:
+    """The weakest of several origins, empty for none.
+
+    >>> weakest(["measured", "reported", ""])
+    'reported'
+    """
+    return max(origins, key=("", *ORIGINS.values()).index, default="")
 
 
 def bin_readings(store: Store, elements: Sequence[str], quantity: str, window: Window, part: str, level: str | None = None) -> Binned:
@@ -113,7 +127,7 @@ def bin_readings(store: Store, elements: Sequence[str], quantity: str, window: W
     parts: list[list[str]] = [[] for _ in range(columns)]
     for (_, _, name), group in zip(series.keys, series.group_of, strict=True):
         parts[group].append(name)
-    return Binned(tuple(series.groups), tuple(tuple(sorted(p)) for p in parts), value, readings)
+    return Binned(tuple(series.groups), tuple(tuple(sorted(p)) for p in parts), value, readings, tuple(series.origin))
 
 
 def _width(window: Window, series: int) -> int:
@@ -132,7 +146,9 @@ class _Series:
         self.keys: list[tuple[int, str, str]] = []
         self.group_of: list[int] = []
         self.groups: list[_Group] = []
+        self.origin: list[str] = []
         self._codes: dict[tuple[str | None, ...], int] = {}
+        self._known: dict[tuple[str, ...], int] = {}
         self._group_codes: dict[_Group, int] = {}
         self._first: list[int] = []
         self._last: list[int] = []
@@ -145,9 +161,9 @@ class _Series:
         cells: list[np.ndarray] = []
         values: list[np.ndarray] = []
         waiting = 0
-        wanted = ["time", "element", "level", "part", "value"]
+        wanted = ["time", "element", "level", "part", "value", "implementation"]
         for batch in store.scan(list(self.index), [quantity], start, end, wanted):
-            rows, found = combinations([batch.column(c) for c in ("element", "level", "part")])
+            rows, found = combinations([batch.column(c) for c in ("element", "level", "part", "implementation")])
             code = np.array([self._code(c) for c in found], np.int64)[rows]
             us = batch.column("time").cast(pa.int64()).to_numpy()
             cell = np.floor((us - origin) / (window.step_s * 1e6)).astype(np.int64) - step + code * width
@@ -191,8 +207,17 @@ class _Series:
     def _code(self, combination: tuple[str | None, ...]) -> int:
         found = self._codes.get(combination)
         if found is None:
-            found = self._codes[combination] = self._new(*(t or "" for t in combination))
+            *key, how = (t or "" for t in combination)
+            found = self._codes[combination] = self._series(tuple(key))
+            if found >= 0:
+                group = self.group_of[found]
+                self.origin[group] = weakest((self.origin[group], ORIGINS.get(how, "")))
         return found
+
+    def _series(self, key: tuple[str, ...]) -> int:
+        if key not in self._known:
+            self._known[key] = self._new(*key)
+        return self._known[key]
 
     def _new(self, element: str, level: str, part: str) -> int:
         if element not in self.index or (self.level is not None and level != self.level):
@@ -201,6 +226,7 @@ class _Series:
         if group not in self._group_codes:
             self._group_codes[group] = len(self.groups)
             self.groups.append(group)
+            self.origin.append("")
         self.keys.append((self.index[element], level, part))
         self.group_of.append(self._group_codes[group])
         self._first.append(1 << 62)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from telemetry.bins import Binned, Window
+from telemetry.bins import ORIGINS, Binned, Window, weakest
 from telemetry.coding import combinations
 from telemetry.store import Store
 
@@ -76,13 +76,22 @@ def bin_counters(store: Store, elements: Sequence[str], window: Window) -> Binne
     """
     around = dt.timedelta(seconds=2 * window.step_s)
     table = store.read(
-        list(elements), ["energy_j"], window.start - around, window.end + around, ["time", "element", "level", "part", "value"]
+        list(elements),
+        ["energy_j"],
+        window.start - around,
+        window.end + around,
+        ["time", "element", "level", "part", "value", "implementation"],
     )
     table = table.combine_chunks().unify_dictionaries()
+    origin_of: dict[tuple[int, str, bool], str] = {}
     columns: dict[tuple[int, str, bool], dict[str, tuple[np.ndarray, np.ndarray]]] = {}
     if table.num_rows:
         batch = table.to_batches()[0]
         rows, found = combinations([batch.column(c) for c in ("element", "level", "part")])
+        _, ways = combinations([batch.column(c) for c in ("element", "level", "part", "implementation")])
+        for element, level, part, way in ways:
+            group = (list(elements).index(element or ""), level or "", not part)
+            origin_of[group] = weakest((origin_of.get(group, ""), ORIGINS.get(way or "", "")))
         origin = np.datetime64(window.start.astimezone(dt.UTC).replace(tzinfo=None), "us").astype(np.int64)
         time_s = (batch.column("time").cast(pa.int64()).to_numpy() - origin) / 1e6
         edges_s = np.arange(window.steps + 1) * window.step_s
@@ -104,4 +113,5 @@ def bin_counters(store: Store, elements: Sequence[str], window: Window) -> Binne
         tuple(tuple(sorted(parts)) for parts in columns.values()),
         np.stack(value, axis=1) if value else empty,
         np.stack(count, axis=1) if count else empty,
+        tuple(origin_of[g] for g in groups),
     )

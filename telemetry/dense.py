@@ -34,6 +34,8 @@ class Frames:
         level: level that each element is read at; empty where the store has nothing (E,).
         parts: parts that each element's values are made of; ``("",)`` for the element as a whole (E,).
         step_s: length of a step [s].
+        origin: how each element's readings came about: ``measured`` by a sensor, ``reported`` by what it measures, or ``inferred`` from
+            others by a mapping; the weakest where they differ, empty where the store has nothing (E,).
     """
 
     time: np.ndarray
@@ -44,6 +46,7 @@ class Frames:
     level: tuple[str, ...]
     parts: tuple[tuple[str, ...], ...]
     step_s: float
+    origin: tuple[str, ...]
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -135,7 +138,8 @@ def _frames(binned: Binned, elements: Sequence[str], quantity: str, cut: Window,
     count[np.isnan(values)] = 0
     levels = tuple("" if c is None else binned.groups[c][1] for c in chosen)
     parts = tuple(() if c is None else binned.parts[c] for c in chosen)
-    return Frames(cut.time, tuple(elements), quantity, values, count, levels, parts, cut.step_s)
+    origin = tuple("" if c is None else binned.origin[c] for c in chosen)
+    return Frames(cut.time, tuple(elements), quantity, values, count, levels, parts, cut.step_s, origin)
 
 
 def _choose(binned: Binned, element: int, level: str) -> int | None:

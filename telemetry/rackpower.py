@@ -1,4 +1,8 @@
-"""Power of each rack over time, from whatever meters there are, on the site's rack axis; wet bulb beside it."""
+"""Power of each rack over time, from whatever meters there are, on the site's rack axis; wet bulb beside it.
+
+Three kinds are told apart: *measured* by a sensor, *reported* by the equipment about itself, *inferred* from what others read
+(:mod:`telemetry.infer`), each with a standard uncertainty.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,10 @@ import numpy as np
 
 from telemetry.bins import Window
 from telemetry.dense import Frames, counter_power, frames, window
+from telemetry.infer import by_feeds, by_meter, racks_known, sigma_of
 from telemetry.schema import SITE
 from telemetry.store import Store
 from topology.errors import Finding
-from topology.kinds import DRAWING, Meter
-from topology.models import Sku
 from topology.site import Site
 
 _INSIDE = ("node", "device")
@@ -22,30 +25,35 @@ _INSIDE = ("node", "device")
 
 @dataclass(frozen=True, slots=True)
 class RackPower:
-    """Measured power of the racks of a site.
+    """Power of the racks of a site.
 
     Attributes:
         time: start of each step, datetime64[us] UTC (T,).
         racks: rack ids, all racks of the site in its order (R,).
         power_w: power into each rack, NaN for a gap or a rack without a meter [W] (T, R).
-        measured: True where ``power_w`` is a number (T, R).
+        known: True where ``power_w`` is a number (T, R).
         basis: how each rack is measured: a level (``rack``, ``pdu``, ``node``, ``device``), ``meter:ID`` for its nameplate share of
-            a meter that covers several racks, empty for none (R,).
+            a meter that covers several racks, ``feed:ID+ID`` for its share of what its feeds read, empty for none (R,).
         unmetered: racks without a meter, or without a reading in the window.
         wet_bulb_c: outdoor wet bulb of the site, NaN where unknown [degC] (T,).
         findings: doubts about the meters.
         step_s: length of a step [s].
+        origin: ``measured``, ``reported`` or ``inferred``; empty for none (R,).
+        sigma_w: standard uncertainty of each figure by itself; errors of racks that share a parent cancel in their sum, NaN for a
+            gap [W] (T, R).
     """
 
     time: np.ndarray
     racks: tuple[str, ...]
     power_w: np.ndarray
-    measured: np.ndarray
+    known: np.ndarray
     basis: tuple[str, ...]
     unmetered: tuple[str, ...]
     wet_bulb_c: np.ndarray
     findings: tuple[Finding, ...]
     step_s: float
+    origin: tuple[str, ...]
+    sigma_w: np.ndarray
 
 
 def rack_power(
@@ -61,7 +69,8 @@ def rack_power(
     A rack with a meter of its own is what that meter says: its rack meter, else the sum over the meters of its cords, else the
     sum of its nodes, else of its devices (one level for the whole window); where no power was recorded of it at all, the
     difference of its energy counters. A :class:`topology.kinds.Meter` covers the racks
-    below what it names: racks without a meter of their own share what it reads, less what the others read, by nameplate.
+    below what it names: racks without a meter of their own share what it reads, less what the others read, by nameplate. Racks
+    that are still without are filled in the same way from the readings of their feeds.
 
     Args:
         site: whose racks.
@@ -79,31 +88,24 @@ def rack_power(
     racks, meters = tuple(site.racks), tuple(site.meters)
     read = frames(store, (*racks, *meters), "power_w", cut.start, cut.end, step_s, levels)
     wet = frames(store, (SITE,), "wet_bulb_c", cut.start, cut.end, step_s, part="mean")
-    power, basis = read.values[:, : len(racks)].copy(), list(read.level[: len(racks)])
-    findings = _cords(site, read, power, basis)
-    findings += _counted(store, read, power, basis, racks, cut, levels)
-    for m, meter in enumerate(site.meters.values()):
-        findings += _share(site, meter, read.values[:, len(racks) + m], power, basis)
+    power, basis, origin = (read.values[:, : len(racks)].copy(), list(read.level[: len(racks)]), list(read.origin[: len(racks)]))
+    findings = _cords(site, read, power, basis, origin)
+    findings += _counted(store, read, power, basis, origin, racks, cut, levels)
+    known, sigma = racks_known(site, power, basis, origin), sigma_of(read.values, read.origin)
+    for m, meter in enumerate(site.meters.values(), len(racks)):
+        findings += by_meter(site, meter, read.values[:, m], sigma[:, m], known)
+    findings += by_feeds(site, store, cut, levels, known)
     findings += _doubts(racks, basis)
     unmetered = tuple(r for r, b in zip(racks, basis, strict=True) if not b)
-    for array in (power, wet.values):
+    for array in (power, wet.values, known.sigma_w):
         array.flags.writeable = False
-    return RackPower(cut.time, racks, power, np.isfinite(power), tuple(basis), unmetered, wet.values[:, 0], tuple(findings), step_s)
+    return RackPower(
+        cut.time, racks, power, np.isfinite(power), tuple(basis), unmetered, wet.values[:, 0], tuple(findings), step_s, tuple(origin),
+        known.sigma_w,
+    )  # fmt: skip
 
 
-def racks_of(site: Site, meter: Meter) -> tuple[str, ...]:
-    """Racks that a meter covers and that draw power in their present state, in the site's order."""
-    named = set(meter.covers)
-    found = []
-    for rack in site.racks.values():
-        position = site.positions.get(rack.position)
-        places = {rack.id, rack.position, position.row if position is not None else ""}
-        if places & named and rack.state in DRAWING:
-            found.append(rack.id)
-    return tuple(found)
-
-
-def _cords(site: Site, read: Frames, power: np.ndarray, basis: list[str]) -> list[Finding]:
+def _cords(site: Site, read: Frames, power: np.ndarray, basis: list[str], origin: list[str]) -> list[Finding]:
     """A rack with two cords of which one is measured is not measured."""
     found = []
     for r, rack in enumerate(site.racks.values()):
@@ -111,7 +113,7 @@ def _cords(site: Site, read: Frames, power: np.ndarray, basis: list[str]) -> lis
         sides = {p[:1].upper() for p in read.parts[r]}
         two = position is not None and position.feed_a and position.feed_b
         if basis[r] == "pdu" and two and sides & {"A", "B"} and not sides >= {"A", "B"}:
-            power[:, r], basis[r] = np.nan, ""
+            power[:, r], basis[r], origin[r] = np.nan, "", ""
             found.append(
                 Finding(f"only cord {min(sides)} of rack {rack.id} is metered, so its power is unknown",
                         "ingest the other cord's meter", element=rack.id, severity="warning")
@@ -120,46 +122,21 @@ def _cords(site: Site, read: Frames, power: np.ndarray, basis: list[str]) -> lis
 
 
 def _counted(
-    store: Store, read: Frames, power: np.ndarray, basis: list[str], racks: tuple[str, ...], cut: Window, levels: Mapping[str, str] | None
-) -> list[Finding]:
+    store: Store, read: Frames, power: np.ndarray, basis: list[str], origin: list[str], racks: tuple[str, ...], cut: Window,
+    levels: Mapping[str, str] | None,
+) -> list[Finding]:  # fmt: skip
     """Racks of which no power was recorded at all: power by their energy counters, in place."""
     silent = [r for r in range(len(racks)) if not read.level[r]]
     found = counter_power(store, [racks[r] for r in silent], cut.start, cut.end, cut.step_s, levels) if silent else None
     counted = []
     for column, r in enumerate(silent):
         if found is not None and found.level[column]:
-            power[:, r], basis[r] = found.values[:, column], found.level[column]
+            power[:, r], basis[r], origin[r] = found.values[:, column], found.level[column], found.origin[column]
             counted.append(racks[r])
     if not counted:
         return []
     names = ", ".join(counted[:5]) + (", ..." if len(counted) > 5 else "")
     return [Finding(f"power of {len(counted)} racks ({names}) is the difference of their energy counters", severity="warning")]
-
-
-def _share(site: Site, meter: Meter, reading: np.ndarray, power: np.ndarray, basis: list[str]) -> list[Finding]:
-    """Give a meter's reading to the racks it covers, in place."""
-    if not np.isfinite(reading).any():
-        return [Finding(f"meter {meter.id} has no reading in this window", "", element=meter.id, severity="warning")]
-    index = {r: i for i, r in enumerate(site.racks)}
-    covered = [index[r] for r in racks_of(site, meter)]
-    own = [r for r in covered if basis[r]]
-    rest = [r for r in covered if not basis[r]]
-    if not rest:
-        return []
-    names = list(site.racks.values())
-    plate = np.array([site.model("sku", names[r].sku, Sku).nameplate_w for r in rest])
-    left = reading - power[:, own].sum(axis=1)
-    negative = left < 0
-    left = np.where(negative, np.nan, left)
-    power[:, rest] = left[:, None] * (plate / plate.sum())
-    for r in rest:
-        basis[r] = f"meter:{meter.id}"
-    if not negative.any():
-        return []
-    return [
-        Finding(f"meter {meter.id} reads less than the racks behind it in {int(negative.sum())} steps; those steps are gaps",
-                "check which racks it covers", element=meter.id, severity="warning")
-    ]  # fmt: skip
 
 
 def _doubts(racks: tuple[str, ...], basis: list[str]) -> list[Finding]:

@@ -67,9 +67,9 @@ def replay(
 
 
 def choose_levels(site: Site, store: Store, whole: Window) -> dict[str, str]:
-    """Level that each rack and meter is read at over a whole window, from one coarse look at it."""
+    """Level that each rack, meter and power element is read at over a whole window, from one coarse look at it."""
     coarse = max(whole.step_s, (whole.end - whole.start).total_seconds() / _LOOKS)
-    names = (*site.racks, *site.meters)
+    names = (*site.racks, *site.meters, *site.power)
     look = frames(store, names, "power_w", whole.start, whole.end, coarse)
     return {e: v for e, v in zip(names, look.level, strict=True) if v}
 

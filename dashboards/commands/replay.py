@@ -53,6 +53,8 @@ def _show(out: Console, name: str, answer: dict[str, Any]) -> None:
         kwh = from_canonical(float(answer[f"{key}_energy_j"]), UNITS["kwh"])
         out.print(f"  {_NAMES[key]:<18}{kwh:>14,.1f} kWh")
     out.print(f"  {'mean PUE':<18}{answer['pue_mean']:>14.3f}" if answer["pue_mean"] else "  no IT load")
+    by = {k: v["racks"] for k, v in answer["load_origin"].items() if v["racks"]}
+    out.print(f"  {'racks':<18}{', '.join(f'{n} {k}' for k, n in by.items())}" + _spread(answer["inferred"]))
     site_w = answer["site_power_w"]
     out.print(f"  {'site power':<18}{text(site_w['min'], 'w')} to {text(site_w['max'], 'w')}, mean {text(site_w['mean'], 'w')}")
     hot = answer["hottest"]
@@ -68,6 +70,12 @@ def _show(out: Console, name: str, answer: dict[str, Any]) -> None:
         moved = [(r["start"], r["end"], _signed(r["change_w"], "w"), _signed(60.0 * r["steepest_w_s"], "w") + "/min") for r in ramps]
         title = f"Ramps of site power: the largest {len(ramps)} of {len(answer['ramps'])}"
         out.print(table(title, ("from", "to", "change", "steepest"), moved, ("change", "steepest")))
+
+
+def _spread(inferred: list[dict[str, Any]]) -> str:
+    """Mean uncertainty of racks that are inferred, over their mean power."""
+    mean_w, sigma_w = (sum(r[k] for r in inferred) for k in ("mean_w", "sigma_w"))
+    return f"; inferred ones within {100.0 * sigma_w / mean_w:.0f} % each (standard uncertainty)" if mean_w else ""
 
 
 def _signed(value: float, quantity: str) -> str:

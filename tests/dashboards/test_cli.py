@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from tests.dashboards.rows import answer, power_file, refused, row_folder, run
 GROUPS = {"site": site_command.app, "store": store_command.app}
 COMMANDS = [
     *(c.__name__.rstrip("_") for c in cli.COMMANDS),
-    *(f"{group} {str(c.name or getattr(c.callback, '__name__', ''))}" for group, app in GROUPS.items() for c in app.registered_commands),
+    *(f"{group} {c.name or getattr(c.callback, '__name__', '')!s}" for group, app in GROUPS.items() for c in app.registered_commands),
 ]
 """Every command there is."""
 
@@ -199,6 +200,29 @@ def test_cases_with_a_violation_is_exit_1(site: Path, tmp_path: Path) -> None:
     found = answer("cases", weak, code=1)
     assert found["violated"] > 0 and found["worst"][0]["margin_frac"] < 0.0
     assert found["worst"][0]["case"] == "cdu-1"
+
+
+def test_replay_says_how_each_watt_is_known(site: Path, tmp_path: Path) -> None:
+    """Of five racks one is metered, one reports of itself, two share what a meter leaves of them, one is not told of."""
+    mine = tmp_path / "site"
+    shutil.copytree(site, mine)
+    racks = pd.read_csv(mine / "racks.csv")["id"].tolist()
+    pd.DataFrame({"id": ["m"], "covers": [" ".join(racks[:4])], "point": ["rack_input"]}).to_csv(mine / "meters.csv", index=False)
+    at = pd.date_range("2026-11-01", periods=8, freq="15min", tz="UTC")
+    rows = [(t, e, "power_w", w, how) for t in at for e, w, how in (
+        (racks[0], 9e4, "PhysicalSensor"), (racks[1], 8e4, "Reported"), ("m", 3.3e5, "PhysicalSensor"))]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["time", "element", "quantity", "value", "implementation"])
+    table.assign(level="rack", part="").to_parquet(tmp_path / "p.parquet")
+    answer("ingest", mine, tmp_path / "p.parquet", "--store", tmp_path / "s")
+    found = answer("replay", mine, "--store", tmp_path / "s", "--step", "15min")
+    by = found["load_origin"]
+    assert {k: v["racks"] for k, v in by.items()} == {"measured": 1, "reported": 1, "inferred": 2, "assumed": 1}
+    assert by["measured"]["energy_j"] == pytest.approx(9e4 * 7200) and by["reported"]["energy_j"] == pytest.approx(8e4 * 7200)
+    assert by["inferred"]["energy_j"] == pytest.approx(1.6e5 * 7200) and by["assumed"]["energy_j"] > 0.0
+    assert {r["element"] for r in found["inferred"]} == set(racks[2:4])
+    assert all(r["basis"] == "meter:m" and r["sigma_w"] > 0.0 for r in found["inferred"])
+    shown = run("replay", mine, "--store", tmp_path / "s", "--step", "15min").stdout
+    assert "1 measured, 1 reported, 2 inferred, 1 assumed; inferred ones within" in shown
 
 
 def test_replay_adds_up_the_energy(site: Path, store: Path) -> None:

@@ -15,6 +15,7 @@ from dashboards.figures.quantities import QUANTITIES, status, worst_limits
 from dashboards.figures.series import series
 from dashboards.session import Session
 from dashboards.theme import ORANGE
+from telemetry.rackpower import RackPower
 from tests.twin.sites import small_site
 from topology.site import Site
 from twin.forecast.follow import Replay
@@ -116,11 +117,16 @@ def replayed(session: Session, steps: int = 4) -> Replay:
     time = np.datetime64("2026-11-20T00:00", "us") + np.arange(steps) * np.timedelta64(300, "s")
     none = np.zeros(steps, np.int64)
     zero = np.zeros(len(session.limits.element))
+    load = np.outer(ramp, np.full(plant.racks.n, 1e5))
+    names = plant.racks.ids
+    power = RackPower(
+        time, names, load, load > 0.0, ("rack",) * len(names), (), np.full(steps, 17.0), (), 300.0, ("measured",) * len(names), 0.01 * load
+    )
     return Replay(
-        time, 300.0, np.outer(ramp, np.full(plant.racks.n, 1e5)), np.zeros((steps, plant.racks.n), bool), np.full(steps, 17.0),
+        time, 300.0, load, np.zeros((steps, plant.racks.n), bool), np.full(steps, 17.0),
         ramp * 1.2e6, ramp * 1e6, ramp * 1e5, ramp * 1e5, ramp * 1.1e6, zero[:1].repeat(steps), loops, loops + ramp[:, None] * 10,
         none, ramp * 30, none, ramp * 0, lowest_frac=zero, lowest_at=zero.astype(np.int64), limits=session.limits, findings=(),
-        solve_s=0.0,
+        solve_s=0.0, power=power,
     )  # fmt: skip
 
 

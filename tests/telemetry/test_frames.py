@@ -129,7 +129,7 @@ def test_rack_power_by_own_meters_by_cords_and_by_shared_meters(tmp_path: Path) 
     assert power.racks == tuple(site.racks)
     # 7,000 W are left for r3 and r5 (10 kW each) and r4 and r6 (20 kW each)
     np.testing.assert_allclose(power.power_w[1], [1000, 2000, 7000 / 6, 7000 / 3, 7000 / 6, 7000 / 3])
-    assert np.isnan(power.power_w[3]).all() and not power.measured[3].any() and power.measured[:3].all()
+    assert np.isnan(power.power_w[3]).all() and not power.known[3].any() and power.known[:3].all()
     assert power.basis == ("rack", "pdu", "meter:m", "meter:m", "meter:m", "meter:m") and power.unmetered == ()
     np.testing.assert_array_equal(power.wet_bulb_c, [12.5, 13.5, 14.5, np.nan])
     with pytest.raises(ValueError, match="read-only"):

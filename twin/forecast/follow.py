@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from telemetry.bins import weakest
 from telemetry.rackpower import RackPower
 from telemetry.replay import replay as chunks_of
 from telemetry.store import Store
@@ -53,6 +54,7 @@ class Replay:
         limits: the limits.
         findings: doubts about telemetry.
         solve_s: time spent in the solver.
+        power: rack power as telemetry tells it, with its origin and uncertainty.
     """
 
     time: np.ndarray
@@ -77,6 +79,7 @@ class Replay:
     limits: Limits
     findings: tuple[Finding, ...]
     solve_s: float
+    power: RackPower
 
     @property
     def frames(self) -> int:
@@ -136,6 +139,7 @@ def follow(
         cooling_w=led[3], feed_w=led[4], residual_frac=led[5], loop_supply_c=series[0], loop_return_c=series[1],
         hottest=led[6].astype(np.int64), hottest_c=led[7], worst=led[8].astype(np.int64), worst_frac=led[9],
         lowest_frac=margins[0].min(axis=0), lowest_at=margins[0].argmin(axis=0), limits=table, findings=findings, solve_s=solve_s,
+        power=power,
     )  # fmt: skip
 
 
@@ -152,7 +156,7 @@ def joined(parts: Iterable[RackPower]) -> RackPower:
     return RackPower(
         np.concatenate([r.time for r in rows]), rows[0].racks, power, np.isfinite(power), basis,
         tuple(n for n, b in zip(rows[0].racks, basis, strict=True) if not b), np.concatenate([r.wet_bulb_c for r in rows]), findings,
-        rows[0].step_s,
+        rows[0].step_s, tuple(map(weakest, zip(*(r.origin for r in rows), strict=True))), np.concatenate([r.sigma_w for r in rows]),
     )  # fmt: skip
 
 
