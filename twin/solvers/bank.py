@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from topology.axes import Bools, Floats, Ints
-from twin.solvers.jit import kernel
+from twin.solvers.jit import inner, kernel
 from twin.solvers.laws import exchanger_w_k
 from twin.solvers.rpu import COOLANT_STEPS, floor_share
 
@@ -55,7 +55,7 @@ def conductance_w_k(x: Exchangers, i: int, hot_kg_s: float, cold_kg_s: float) ->
     return ua
 
 
-@kernel
+@inner
 def _films_k_w(x: Exchangers, i: int, hot_kg_s: float, cold_kg_s: float) -> tuple[float, float]:
     """Resistance of the hot side with fouling, and of the cold side, at given flows."""
     share = x.hot_share_frac[i]
@@ -71,7 +71,7 @@ def reach_w_k(x: Exchangers, i: int, hot_kg_s: float, cold_kg_s: float) -> float
     return exchanger_w_k(ua, hot_kg_s * x.hot_cp_j_kg_k[i], cold_kg_s * x.cold_cp_j_kg_k[i])
 
 
-@kernel
+@inner
 def valve_share(x: Exchangers, i: int, hot_kg_s: float, full_kg_s: float, want_w_k: float, most_w_k: float, share: float) -> float:
     """Share of full cold flow that gives ``want_w_k``: regula falsi (Illinois) on the logarithm of the share, near a guess first."""
     if want_w_k <= 0.0:
@@ -103,7 +103,7 @@ def valve_share(x: Exchangers, i: int, hot_kg_s: float, full_kg_s: float, want_w
     return math.exp(c)
 
 
-@kernel
+@inner
 def _floor(x: Exchangers, i: int, hot_kg_s: float, full_kg_s: float, back_c: float, cold_c: float, set_c: float) -> float:
     """Share of full fan speed where a unit under its controller settles below the set-point; 0 where it holds the set-point.
 
@@ -133,7 +133,7 @@ def _floor(x: Exchangers, i: int, hot_kg_s: float, full_kg_s: float, back_c: flo
     return share * valve_share(x, i, hot_kg_s, share * full_kg_s, want, reach, 0.0)
 
 
-@kernel
+@inner
 def _settled_return(
     x: Exchangers, members: Ints, hot_kg_s: Floats, full_kg_s: Floats, cold_c: Floats, duty_w: float, set_c: float, reach: Floats,
     back_c: float,
@@ -170,7 +170,7 @@ def _settled_return(
     return back
 
 
-@kernel
+@inner
 def solve_bank(
     x: Exchangers, members: Ints, hot_kg_s: Floats, full_kg_s: Floats, cold_c: Floats, duty_w: float, set_c: float,
     out_w: Floats, out_c: Floats, out_valve: Floats,

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from topology.axes import Bools, Floats, Ints
-from twin.solvers.jit import kernel
+from twin.solvers.jit import inner, kernel
 
 LAWS = ("thermal", "definite", "inverse", "exponential")
 """Names of the laws; a stage holds the index."""
@@ -74,7 +74,7 @@ def stage_left(
     return (1.0 - memory_frac) * stage_time(law, pickup_frac, scale_s, exponent, offset_s, load_frac)
 
 
-@kernel
+@inner
 def stage_after(
     law: int,
     pickup_frac: float,

@@ -25,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 
 from topology.axes import Bools, Floats, Ints
-from twin.solvers.jit import kernel
+from twin.solvers.jit import inner, kernel
 
 SPREAD_LOSS, SPREAD_DROP = 1.0 / 3.0, 0.5
 """Loss, and drop at the far end, of a load spread evenly over a length, over those of the same load at its end."""
@@ -132,7 +132,7 @@ def chain_sweep(
     return p, q, loss, total, volts, before, collapsed
 
 
-@kernel
+@inner
 def _backward(chain: Elements, alive: Bools, weight: Floats, p: Floats, q: Floats, loss: Floats, volts: Floats) -> float:
     """From what racks and gear draw (in p and q) to the output of every element; power of the sources."""
     total = 0.0
@@ -160,7 +160,7 @@ def _backward(chain: Elements, alive: Bools, weight: Floats, p: Floats, q: Float
     return total
 
 
-@kernel
+@inner
 def _forward(
     chain: Elements, alive: Bools, weight: Floats, p: Floats, q: Floats, volts: Floats, before: Floats, collapsed: Bools, late: bool
 ) -> float:
@@ -194,7 +194,7 @@ def _forward(
     return moved
 
 
-@kernel
+@inner
 def _darken(chain: Elements, weight: Floats, volts: Floats, before: Floats, collapsed: Bools) -> None:
     """No voltage at what has collapsed, nor at what hangs on nothing else; batteries do not last in a steady state."""
     for e in chain.order:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from topology.axes import Bools, Floats, Ints
-from twin.solvers.jit import kernel
+from twin.solvers.jit import inner, kernel
 from twin.solvers.laws import biquadratic
 
 STAGE_BAND = 0.02
@@ -30,7 +30,7 @@ class Chillers(NamedTuple):
     part_load: Floats
 
 
-@kernel
+@inner
 def held(value: float, bounds: Floats) -> float:
     """A value held inside a low and a high bound."""
     inside: float = min(max(value, bounds[0]), bounds[1])

@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from topology.axes import Floats
-from twin.solvers.jit import kernel
+from twin.solvers.jit import inner, kernel
 from twin.solvers.moistair import CP_AIR_J_KG_K, humidity_kg_kg
 
 AIR_EXPONENT = 0.6
@@ -105,7 +105,7 @@ def speed_for(d: DryCoolers, i: int, cp_j_kg_k: float, heat_w: float, above_k: f
     return high
 
 
-@kernel
+@inner
 def pad_water_kg_s(d: DryCoolers, i: int, dry_bulb_c: float, wet_bulb_c: float, pressure_pa: float, speed: float) -> float:
     """Water that the pads evaporate: the air keeps its wet bulb and takes up what its cooling evaporates."""
     into_c = entering_c(d, i, dry_bulb_c, wet_bulb_c, 1.0)

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from topology.axes import Floats
 from topology.errors import UsageError, nearest
-from twin.solvers.jit import kernel
+from twin.solvers.jit import inner, kernel
 
 LAMINAR_RE, TURBULENT_RE = 2300.0, 4000.0
 """Bounds of the critical zone (Moody, Trans. ASME 66, 1944)."""
@@ -55,7 +55,7 @@ def friction_haaland(reynolds: float, relative_roughness: float) -> float:
     return friction(2, reynolds, relative_roughness)[0] / reynolds
 
 
-@kernel
+@inner
 def _colebrook(re: float, rough: float) -> tuple[float, float]:
     a, b = rough / 3.7, 2.51 / re
     x = -1.8 * math.log10(a**1.11 + 6.9 / re)
@@ -71,7 +71,7 @@ def _colebrook(re: float, rough: float) -> tuple[float, float]:
     return f, -2.0 * f / x * (slope * x / re / (1.0 + slope))
 
 
-@kernel
+@inner
 def _haaland(re: float, rough: float) -> tuple[float, float]:
     inner = (rough / 3.7) ** 1.11 + 6.9 / re
     x = -1.8 / LN10 * math.log(inner)
@@ -79,7 +79,7 @@ def _haaland(re: float, rough: float) -> tuple[float, float]:
     return f, -2.0 * f / x * (1.8 / LN10 * 6.9 / (re * re) / inner)
 
 
-@kernel
+@inner
 def _swamee_jain(re: float, rough: float) -> tuple[float, float]:
     small = 5.74 / re**0.9
     inner = rough / 3.7 + small
@@ -88,7 +88,7 @@ def _swamee_jain(re: float, rough: float) -> tuple[float, float]:
     return f, -2.0 * f / x * (2.0 / LN10 * 0.9 * small / re / inner)
 
 
-@kernel
+@inner
 def _dunlop(re: float, rough: float) -> tuple[float, float]:
     """EPANET's cubic between Reynolds 2000 and 4000 (EPANET 2.2 User Manual, section 12.1)."""
     inner = rough / 3.7 + 5.74 / 4000.0**0.9
@@ -100,7 +100,7 @@ def _dunlop(re: float, rough: float) -> tuple[float, float]:
     return 7.0 * fa - fb + r * (x2 + r * (x3 + r * x4)), (x2 + r * (2.0 * x3 + 3.0 * r * x4)) / EPANET_LAMINAR_RE
 
 
-@kernel
+@inner
 def _turbulent(law: int, re: float, rough: float) -> tuple[float, float]:
     if law == 1:
         return _colebrook(re, rough)

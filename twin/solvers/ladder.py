@@ -19,7 +19,7 @@ import numpy as np
 
 from topology.axes import Bools, Floats
 from twin.solvers.friction import LAWS, friction
-from twin.solvers.jit import kernel
+from twin.solvers.jit import inner
 from twin.solvers.rung import branch_line, eliminate, first_conductance, haaland_fast
 
 SETTLED = 1e-9
@@ -35,7 +35,7 @@ K, RE, ROUGH, POWER, FACTOR, SLOPE = range(6)
 """Constants of a leg; see :mod:`twin.solvers.rung`."""
 
 
-@kernel
+@inner
 def segment(law: int, leg: Floats, flow_kg_s: float) -> tuple[float, float]:
     """Loss of one leg of a segment and its derivative by flow.
 
@@ -59,7 +59,7 @@ def segment(law: int, leg: Floats, flow_kg_s: float) -> tuple[float, float]:
     return leg[K] * flow_kg_s * whole, leg[K] * (whole + re * rise)
 
 
-@kernel
+@inner
 def start(dp_pa: float, legs: Floats, linear: Floats, quadratic: Floats, flow: Floats) -> float:
     """Flows of the ladder with squares for all laws, by its exact reduction from the far end; returns the largest branch flow.
 
@@ -89,7 +89,7 @@ def start(dp_pa: float, legs: Floats, linear: Floats, quadratic: Floats, flow: F
     return most
 
 
-@kernel
+@inner
 def _direct(law: int, two: bool, dp: float, legs: Floats, a: Floats, b: Floats, q: Floats, floor: float, new: Floats, p: Floats) -> None:
     """One Newton step of a direct-return ladder: new branch flows and pressures."""
     n = q.size
@@ -110,7 +110,7 @@ def _direct(law: int, two: bool, dp: float, legs: Floats, a: Floats, b: Floats, 
         new[j] = lines[0, j] * (dp - lines[1, j])
 
 
-@kernel
+@inner
 def _reverse(law: int, dp: float, legs: Floats, a: Floats, b: Floats, q: Floats, floor: float, new: Floats, p: Floats) -> None:
     """One Newton step of a reverse-return ladder; every quantity is a line in its branch pressure and in the whole flow T.
 
@@ -151,13 +151,13 @@ def _reverse(law: int, dp: float, legs: Floats, a: Floats, b: Floats, q: Floats,
         new[j] = keep[0, j] * (pressure - keep[1, j])
 
 
-@kernel
+@inner
 def _put(into: Floats, values: Floats) -> None:
     for j in range(into.size):
         into[j] = values[j]
 
 
-@kernel
+@inner
 def _moved(new: Floats, q: Floats) -> float:
     """Largest change of a branch flow over the largest flow; NaN where a flow is none."""
     change, most = 0.0, 0.0
@@ -169,7 +169,7 @@ def _moved(new: Floats, q: Floats) -> float:
     return change / most if most > 0.0 else change
 
 
-@kernel
+@inner
 def _pull(law: int, reverse: bool, dp: float, legs: Floats, a: Floats, b: Floats, q: Floats, step: Floats, share: float) -> float:
     """Derivative of the network's content along a step, at a share of it."""
     n = q.size
@@ -192,7 +192,7 @@ def _pull(law: int, reverse: bool, dp: float, legs: Floats, a: Floats, b: Floats
     return total - dp * along
 
 
-@kernel
+@inner
 def _safe(law: int, reverse: bool, two: bool, dp: float, legs: Floats, a: Floats, b: Floats, floor: float, q: Floats, p: Floats) -> float:
     """Shortened Newton steps from ``q`` on; returns the last change."""
     n = q.size
@@ -221,7 +221,7 @@ def _safe(law: int, reverse: bool, two: bool, dp: float, legs: Floats, a: Floats
     return change
 
 
-@kernel
+@inner
 def _valves(
     law: int, reverse: bool, two: bool, dp: float, legs: Floats, a: Floats, b: Floats, check: Bools, floor: float, q: Floats
 ) -> float:
@@ -255,7 +255,7 @@ def _valves(
     return 1.0
 
 
-@kernel
+@inner
 def ladder(
     law: int, reverse: bool, two: bool, dp_pa: float, legs: Floats, linear: Floats, quadratic: Floats, check: Bools, flow: Floats
 ) -> float:

@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from topology.axes import Bools, Floats, Ints
-from twin.solvers.jit import kernel
+from twin.solvers.jit import inner, kernel
 from twin.solvers.ladder import FACTOR, FLOOR, HAALAND, PLAIN_STEPS, POWER, RE, SETTLED, SLOPE, START_FRICTION, K, ladder
 from twin.solvers.rung import branch_line, eliminate, first_conductance, haaland_fast
 
@@ -23,7 +23,7 @@ Q, D, H, Y, E, A, B, SUM, YY, II, P, MOVED, MOST, ROWS = range(14)
 """Rows of a rung's block: flow, elimination, branch line, branch law, flow of the segment, what lies beyond, pressure, changes."""
 
 
-@kernel
+@inner
 def _load(first: int, dp: Floats, a: Floats, b: Floats, work: Floats, on: Ints) -> bool:
     """Put a block of cases into the work array; whether every one of them is plain (pressure above 0, something open)."""
     cases, n = dp.size, a.shape[1]
@@ -42,7 +42,7 @@ def _load(first: int, dp: Floats, a: Floats, b: Floats, work: Floats, on: Ints) 
     return plain
 
 
-@kernel
+@inner
 def _start(legs: Floats, work: Floats, floor: Floats) -> None:
     """The quadratic reduction of :func:`twin.solvers.ladder.start` for a block."""
     n = work.shape[0] - 2
@@ -75,7 +75,7 @@ def _start(legs: Floats, work: Floats, floor: Floats) -> None:
         floor[c] = FLOOR * floor[c]
 
 
-@kernel
+@inner
 def _up(two: bool, legs: Floats, work: Floats, floor: Floats) -> None:
     """Elimination from the far end."""
     n = work.shape[0] - 2
@@ -108,7 +108,7 @@ def _up(two: bool, legs: Floats, work: Floats, floor: Floats) -> None:
                 u[D, c], u[H, c], u[Y, c], u[E, c], u[SUM, c], u[YY, c], u[II, c] = d, h, own, e, through, y, i
 
 
-@kernel
+@inner
 def _down(work: Floats, on: Ints) -> bool:
     """New flows from the near end for the cases that still move; whether all have settled."""
     n = work.shape[0] - 2
@@ -175,7 +175,7 @@ def ladder_batch(
                 change[s] = ladder(law, reverse, two, dp_pa[s], legs, a, b, check, flow[s])
 
 
-@kernel
+@inner
 def _flows_back(check: Bools, flow: Floats) -> bool:
     back = False
     for j in range(flow.size):

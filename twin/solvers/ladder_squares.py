@@ -11,13 +11,13 @@ import math
 import numpy as np
 
 from topology.axes import Floats
-from twin.solvers.jit import kernel
+from twin.solvers.jit import inner, kernel
 
 LANES = 16
 OWN, WHOLE, UP, THROUGH, ROWS = range(5)
 
 
-@kernel
+@inner
 def _reduce(pipe: Floats, branch: Floats, first: int, work: Floats, root: Floats) -> None:
     """Conductances of a block from the far end; the flow at the entry into the top row."""
     n, cases, lanes = pipe.size, root.size, work.shape[2]

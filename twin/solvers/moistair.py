@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from twin.solvers.jit import kernel
+from twin.solvers.jit import inner, kernel
 
 VAPOUR_RATIO = 0.621945
 """Molar mass of water over that of dry air (ASHRAE 2017, chapter 1, equation 20)."""
@@ -29,7 +29,7 @@ def saturation_pa(temp_c: float) -> float:
     return math.exp(x + 6.5459673 * math.log(t))
 
 
-@kernel
+@inner
 def saturated_kg_kg(temp_c: float, pressure_pa: float) -> float:
     """Humidity ratio of saturated air [kg/kg]; the vapour is held below nine tenths of the pressure, where no tower works."""
     vapour = min(saturation_pa(temp_c), 0.9 * pressure_pa)

@@ -18,7 +18,7 @@ import numpy as np
 
 from topology.axes import Bools, Floats, Ints
 from twin.solvers.implicit import GAMMA, mean_of, second_start
-from twin.solvers.jit import kernel
+from twin.solvers.jit import inner, kernel
 
 INNER_S = 0.1
 """Longest inner step while flows change."""
@@ -81,7 +81,7 @@ def header(b: Branches, x: int, flow_kg_s: float, open_kg_s: float) -> tuple[flo
     return b.dp_set_pa[x] * root * root, 2.0 * b.dp_set_pa[x] * root / max(per_root, 1e-12)
 
 
-@kernel
+@inner
 def split(b: Branches, x: int, flow_kg_s: float) -> tuple[float, float]:
     """Square root of header pressure over the set-point at a flow, and the slope of flow with it."""
     n = b.root.shape[1]
@@ -98,7 +98,7 @@ def split(b: Branches, x: int, flow_kg_s: float) -> tuple[float, float]:
     return root, base + 2.0 * rise * root
 
 
-@kernel
+@inner
 def speed_at(speed: float, powered: bool, command_frac: float, rate_per_s: float, rundown_s: float, time_s: float) -> float:
     """Speed of a pump some time later: its drive's ramp towards a command_frac, or coasting."""
     if powered:
@@ -107,7 +107,7 @@ def speed_at(speed: float, powered: bool, command_frac: float, rate_per_s: float
     return speed / (1.0 + speed * time_s / rundown_s)
 
 
-@kernel
+@inner
 def _stage(
     b: Branches, x: int, gh_s: float, start: Floats, lift: Floats, fall: Floats, open_kg_s: float, flow: Floats
 ) -> None:  # fmt: skip
@@ -197,7 +197,7 @@ def advance_loop(
     flow[b0:b1] = now
 
 
-@kernel
+@inner
 def _pace(
     b: Branches, x: int, running: Floats, powered: Bools, command: float, speed: Floats, flow: Floats, open_kg_s: float
 ) -> float:  # fmt: skip

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from topology.axes import Bools, Floats, Ints
-from twin.solvers.jit import kernel
+from twin.solvers.jit import inner, kernel
 from twin.solvers.network_laws import HIGH, IS_SHUT, LIFT, LOW, Inputs, drop, first_guess, row, terms
 from twin.solvers.network_newton import OUTER, REST_FRAC, Graph, State, close_mass, holds, new_state, newton, scales
 from twin.solvers.network_parts import Columns
@@ -25,7 +25,7 @@ BOUND_TOLERANCE, BREACH = 1e-9, 1e-11
 """Change of the bounds' multipliers over the network's pressure at which they stand; and breach of a bound over the largest flow."""
 
 
-@kernel
+@inner
 def _root(node: int, island: Ints) -> int:
     while island[node] != node:
         island[node] = island[island[node]]
@@ -33,7 +33,7 @@ def _root(node: int, island: Ints) -> int:
     return node
 
 
-@kernel
+@inner
 def islands(g: Graph, t: Floats, z: State, island: Ints, floating: Bools, dry: Bools) -> None:
     """Parts of the network without a held pressure: one node of each is held at 0; demands that do not close there are not met."""
     nodes = island.size
@@ -61,7 +61,7 @@ def islands(g: Graph, t: Floats, z: State, island: Ints, floating: Bools, dry: B
             z.pressure[a] = 0.0
 
 
-@kernel
+@inner
 def _bounded(g: Graph, t: Floats, z: State, w: Work, regulators: Ints, first: bool) -> tuple[int, int]:
     """Solve with the present regulators: the multipliers of flow bounds rise until the bounds hold. Status and culprit."""
     flow, pressure = scales(g, t, z)
@@ -92,7 +92,7 @@ def _bounded(g: Graph, t: Floats, z: State, w: Work, regulators: Ints, first: bo
     return (CUT_OFF if moved > 1e-6 * stiff * flow else STUCK), culprit
 
 
-@kernel
+@inner
 def _driven(g: Graph, t: Floats) -> float:
     """Largest pressure that pumps and heights give, Pa; at least 1 bar."""
     most = 1e5
@@ -101,7 +101,7 @@ def _driven(g: Graph, t: Floats) -> float:
     return most
 
 
-@kernel
+@inner
 def _worst(g: Graph, t: Floats, z: State) -> int:
     """Link that moves most."""
     most, worst = -1.0, 0
@@ -111,7 +111,7 @@ def _worst(g: Graph, t: Floats, z: State) -> int:
     return worst
 
 
-@kernel
+@inner
 def _switch(g: Graph, t: Floats, z: State, setting: Floats, floating: Bools, regulators: Ints) -> int:
     """Let regulators regulate, open or shut as the pressures ask; the last one that changed, -1 for none."""
     flow, pressure = scales(g, t, z)
@@ -147,7 +147,7 @@ def _switch(g: Graph, t: Floats, z: State, setting: Floats, floating: Bools, reg
     return changed
 
 
-@kernel
+@inner
 def _start(s: int, c: Columns, x: Inputs, t: Floats, z: State, g: Graph) -> None:
     """The start of case s, the same whatever was solved before."""
     demand, held = row(x.demand_kg_s, s), row(x.pressure_pa, s)
@@ -165,7 +165,7 @@ def _start(s: int, c: Columns, x: Inputs, t: Floats, z: State, g: Graph) -> None
         z.step[k], z.y[k], z.bound[k, 0], z.bound[k, 1], z.active[k] = 0.0, 0.0, 0.0, 0.0, 0
 
 
-@kernel
+@inner
 def _settle(g: Graph, t: Floats, z: State, flow: float, mode: Ints) -> None:
     """Put flows that rest on a bound exactly there, and say the state of each link."""
     for k in range(g.start.size):
@@ -182,7 +182,7 @@ def _settle(g: Graph, t: Floats, z: State, flow: float, mode: Ints) -> None:
             mode[k] = AT_LIMIT if t[k, HIGH] > 0.0 else SHUT_BY_CHECK
 
 
-@kernel
+@inner
 def _one(
     s: int, c: Columns, g: Graph, x: Inputs, height_m: Floats, gravity_m_s2: float, t: Floats, z: State, w: Work, regulators: Ints,
     floating: Bools, dry: Bools, mode: Ints,
@@ -210,7 +210,7 @@ def _one(
     return SOLVED, -1, _open_mass(g, z) / flow
 
 
-@kernel
+@inner
 def _open_mass(g: Graph, z: State) -> float:
     """Largest rest of a node's balance, kg/s; a node that holds a pressure from outside gives what is missing."""
     rest = z.demand.copy()
@@ -224,7 +224,7 @@ def _open_mass(g: Graph, z: State) -> float:
     return worst
 
 
-@kernel
+@inner
 def _keep(z: State, flow: Floats, pressure: Floats) -> None:
     for k in range(flow.size):
         flow[k] = z.flow[k]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from topology.axes import Floats
 from twin.solvers.friction import HAZEN_EXPONENT, friction
-from twin.solvers.jit import kernel
+from twin.solvers.jit import inner
 from twin.solvers.network_parts import RANGEABILITY, Columns
 
 KV_PA = 1e5 * 3600.0**2 / 1000.0
@@ -47,14 +47,14 @@ class Inputs(NamedTuple):
     pressure_pa: Floats
 
 
-@kernel
+@inner
 def row(values: Floats, s: int) -> Floats:
     """Row of case s; an array with one row serves every case."""
     own: Floats = values[s if values.shape[0] > 1 else 0]
     return own
 
 
-@kernel
+@inner
 def kv_open(kv_m3_h: float, shape: int, opening_frac: float) -> float:
     """Kv of a valve at an opening above 0."""
     if shape == 1:
@@ -62,7 +62,7 @@ def kv_open(kv_m3_h: float, shape: int, opening_frac: float) -> float:
     return kv_m3_h * opening_frac
 
 
-@kernel
+@inner
 def terms(s: int, c: Columns, x: Inputs, height_m: Floats, gravity_m_s2: float, t: Floats) -> None:
     """Write the terms of case s."""
     opening, speed, count = row(x.opening_frac, s), row(x.speed_frac, s), row(x.pumps, s)
@@ -94,7 +94,7 @@ def terms(s: int, c: Columns, x: Inputs, height_m: Floats, gravity_m_s2: float, 
             t[k, HIGH] = setting[k]
 
 
-@kernel
+@inner
 def _pump(k: int, c: Columns, speed: float, count: float, t: Floats) -> None:
     if count <= 0.0 or (speed <= 0.0 and c.check[k] == 1):
         t[k, IS_SHUT] = 1.0
@@ -106,7 +106,7 @@ def _pump(k: int, c: Columns, speed: float, count: float, t: Floats) -> None:
     t[k, EXPONENT] = n
 
 
-@kernel
+@inner
 def drop(k: int, flow_kg_s: float, t: Floats) -> tuple[float, float]:
     """Pressure drop of link k from start to end [Pa], and its slope [Pa s/kg], at a flow."""
     m = abs(flow_kg_s)
@@ -124,7 +124,7 @@ def drop(k: int, flow_kg_s: float, t: Floats) -> tuple[float, float]:
     return (loss if flow_kg_s >= 0.0 else -loss) - t[k, LIFT], slope
 
 
-@kernel
+@inner
 def first_guess(k: int, c: Columns, t: Floats) -> float:
     """A usual flow of link k [kg/s], to start from: 1 m/s in a pipe, half the shut-off of a pump, 10 kPa elsewhere."""
     usual_pa, bore = 1e4, c.diameter_m[k]

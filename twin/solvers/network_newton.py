@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from topology.axes import Bools, Floats, Ints
-from twin.solvers.jit import kernel
+from twin.solvers.jit import inner
 from twin.solvers.network_laws import HIGH, IS_SHUT, LIFT, LOW, drop
 from twin.solvers.sparse import Pattern, Work, factor, substitute
 
@@ -68,7 +68,7 @@ class State(NamedTuple):
     usual: Floats
 
 
-@kernel
+@inner
 def new_state(links: int, nodes: int, unknowns: int, entries: int) -> State:
     """Room for a case."""
     return State(
@@ -78,7 +78,7 @@ def new_state(links: int, nodes: int, unknowns: int, entries: int) -> State:
     )  # fmt: skip
 
 
-@kernel
+@inner
 def effective(k: int, flow_kg_s: float, stiff_pa_s_kg: float, t: Floats, bound: Floats) -> tuple[float, float]:
     """Drop and slope of link k with the multipliers (L, 2) of its bounds."""
     loss, slope = drop(k, flow_kg_s, t)
@@ -93,7 +93,7 @@ def effective(k: int, flow_kg_s: float, stiff_pa_s_kg: float, t: Floats, bound: 
     return loss, slope
 
 
-@kernel
+@inner
 def _assemble(stiff_pa_s_kg: float, g: Graph, t: Floats, z: State) -> None:
     """Matrix and right side of the step; of each flow's step, what the present pressures make.
 
@@ -131,14 +131,14 @@ def _assemble(stiff_pa_s_kg: float, g: Graph, t: Floats, z: State) -> None:
             z.x[g.unknown[a]] = 0.0
 
 
-@kernel
+@inner
 def holds(k: int, g: Graph) -> int:
     """Node whose pressure a regulator holds."""
     node: int = g.end[k] if g.regulator[k] == 1 else g.start[k]
     return node
 
 
-@kernel
+@inner
 def _gives(k: int, regulators: Ints, g: Graph, z: State) -> int:
     """Unknown of the node that a regulating link's flow is taken from or given to; -1 where that node holds its pressure."""
     node = g.start[k] if g.regulator[k] == 1 else g.end[k]
@@ -150,7 +150,7 @@ def _gives(k: int, regulators: Ints, g: Graph, z: State) -> int:
     return unknown
 
 
-@kernel
+@inner
 def _balance(k: int, given: Floats, g: Graph, z: State) -> float:
     """Sum over the links at the node that regulator k holds of ``y`` times the unknown at their far end."""
     node, total = holds(k, g), 0.0
@@ -162,7 +162,7 @@ def _balance(k: int, given: Floats, g: Graph, z: State) -> float:
     return total
 
 
-@kernel
+@inner
 def _solve(g: Graph, z: State, w: Work, regulators: Ints) -> None:
     """Changes of pressure. A regulating link hands the balance of the node that it holds to its other end: one row each."""
     count = 0
@@ -199,7 +199,7 @@ def _solve(g: Graph, z: State, w: Work, regulators: Ints) -> None:
             z.x[n] -= right[p] * reach[p, n]
 
 
-@kernel
+@inner
 def _eliminate(matrix: Floats, right: Floats) -> None:
     """Solve a small dense system by elimination with pivots; the right side becomes the solution."""
     n = right.size
@@ -222,7 +222,7 @@ def _eliminate(matrix: Floats, right: Floats) -> None:
         right[k] = right[k] / matrix[k, k] if matrix[k, k] != 0.0 else 0.0
 
 
-@kernel
+@inner
 def _flows(g: Graph, z: State, regulators: Ints) -> None:
     """The step of each flow, and the pressures, from the solution."""
     for k in range(g.start.size):
@@ -243,7 +243,7 @@ def _flows(g: Graph, z: State, regulators: Ints) -> None:
                 z.step[k] = (out if g.regulator[k] == 1 else -out) - z.flow[k]
 
 
-@kernel
+@inner
 def _slope(share: float, stiff_pa_s_kg: float, g: Graph, t: Floats, z: State) -> float:
     """Slope of the content along the step, at a share of it."""
     total = 0.0
@@ -254,7 +254,7 @@ def _slope(share: float, stiff_pa_s_kg: float, g: Graph, t: Floats, z: State) ->
     return total
 
 
-@kernel
+@inner
 def _share(stiff_pa_s_kg: float, g: Graph, t: Floats, z: State) -> float:
     """How far to go along the step: where the content's slope has fallen to a half, twice as far where it is still steep."""
     begin = 0.0
@@ -279,7 +279,7 @@ def _share(stiff_pa_s_kg: float, g: Graph, t: Floats, z: State) -> float:
     return share
 
 
-@kernel
+@inner
 def scales(g: Graph, t: Floats, z: State) -> tuple[float, float]:
     """Largest flow (at least a little of a usual one, since all may be at rest) and largest pressure difference, never 0."""
     flow, pressure = 1e-4 * z.usual[0], 1e-3
@@ -290,7 +290,7 @@ def scales(g: Graph, t: Floats, z: State) -> tuple[float, float]:
     return flow, pressure
 
 
-@kernel
+@inner
 def newton(first: bool, stiff_pa_s_kg: float, g: Graph, t: Floats, z: State, w: Work, regulators: Ints) -> bool:
     """Steps until flows and pressures stand still; False where they do not within :data:`STEPS`."""
     for _ in range(STEPS):
@@ -316,7 +316,7 @@ def newton(first: bool, stiff_pa_s_kg: float, g: Graph, t: Floats, z: State, w: 
     return False
 
 
-@kernel
+@inner
 def close_mass(g: Graph, t: Floats, z: State, w: Work, regulators: Ints) -> float:
     """Take what rounding left open at the nodes out of the flows, by the last matrix; the largest rest, kg/s."""
     rest = np.empty(z.pressure.size)

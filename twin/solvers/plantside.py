@@ -18,7 +18,7 @@ import numpy as np
 from topology.axes import Bools, Floats, Ints
 from twin.solvers.chiller import Chillers, run_chillers
 from twin.solvers.drycooler import DryCoolers, entering_c, pad_water_kg_s, rise_k_w, speed_for
-from twin.solvers.jit import kernel
+from twin.solvers.jit import inner, kernel
 from twin.solvers.moistair import humidity_kg_kg
 from twin.solvers.tower import Towers, evaporation_kg_s, run_cell
 
@@ -99,7 +99,7 @@ class Air(NamedTuple):
     pressure_pa: float
 
 
-@kernel
+@inner
 def _cells(
     side: Side,
     own: Ints,
@@ -136,7 +136,7 @@ def _cells(
     return supply, water, held
 
 
-@kernel
+@inner
 def _towers(
     side: Side,
     own: Ints,
@@ -168,7 +168,7 @@ def _towers(
     return supply, water
 
 
-@kernel
+@inner
 def _able_w(side: Side, i: int, cp: float, air: Air, target_c: float, behind: float, wetted: float) -> float:
     """Heat that a dry cooler rejects at full fan speed with its supply at the target."""
     d = side.dry
@@ -176,7 +176,7 @@ def _able_w(side: Side, i: int, cp: float, air: Air, target_c: float, behind: fl
     return max(above, 0.0) / rise_k_w(d, i, cp, 1.0)
 
 
-@kernel
+@inner
 def _coolers(
     side: Side,
     own: Ints,
@@ -228,7 +228,7 @@ def _coolers(
     return took, level, water
 
 
-@kernel
+@inner
 def _level_c(side: Side, own: Ints, alive: Bools, heat_w: float, cp: float, air: Air, behind: float) -> float:
     """Supply at which dry coolers at full fan speed, pads wet, carry a heat: those that are colder than the air stand aside."""
     d = side.dry
@@ -247,7 +247,7 @@ def _level_c(side: Side, own: Ints, alive: Bools, heat_w: float, cp: float, air:
     return level
 
 
-@kernel
+@inner
 def _reject(
     side: Side, on: SideOn, z: int, f: int, heat_w: float, cp: float, air: Air, target_c: float, behind: float, s: int, out: SideOut
 ) -> tuple[float, float, bool]:
@@ -278,7 +278,7 @@ def _reject(
     return supply, water, True
 
 
-@kernel
+@inner
 def solve_loop(
     side: Side, on: SideOn, z: int, weather: Weather, s: int, f: int, heat_w: float, capacity_w_k: float, cp_j_kg_k: float, set_c: float,
     out: SideOut,
@@ -340,7 +340,7 @@ def solve_loop(
     return (set_c if took >= want * (1.0 - HELD_K) else supply - took / capacity_w_k), ok
 
 
-@kernel
+@inner
 def no_heat(side: Side, s: int, f: int, out: SideOut) -> None:
     """Nothing of a loop rejects heat in a scenario: its heat stays where it is, and is reported as stranded."""
     for w in side.tower_order[side.tower_first[f] : side.tower_first[f + 1]]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from topology.axes import Bools, Floats, Ints
-from twin.solvers.jit import kernel
+from twin.solvers.jit import inner, kernel
 from twin.solvers.ladder import ladder
 
 MEET = 1e-12
@@ -86,7 +86,7 @@ class Case(NamedTuple):
     cdu: Floats
 
 
-@kernel
+@inner
 def push(dp_pa: float, speed: float, x: int, p: Curves, case: Case) -> float:
     """Flow that the CDUs of a loop push against a header pressure [kg/s]; each one's share is written to the case.
 
@@ -107,7 +107,7 @@ def push(dp_pa: float, speed: float, x: int, p: Curves, case: Case) -> float:
     return total
 
 
-@kernel
+@inner
 def take(dp_pa: float, x: int, rig: Rig, case: Case) -> tuple[float, float]:
     """Flow that the manifolds of a loop take at a header pressure [kg/s], and the worst residual; branch flows are written.
 
@@ -130,14 +130,14 @@ def take(dp_pa: float, x: int, rig: Rig, case: Case) -> tuple[float, float]:
     return total, worst
 
 
-@kernel
+@inner
 def _gap(dp: float, speed: float, hold: float, x: int, rig: Rig, p: Curves, case: Case) -> tuple[float, float, float]:
     """What the manifolds take above what the pumps push (or above a flow to hold), that flow, and the worst residual."""
     want, worst = take(dp, x, rig, case)
     return want - (hold if speed < 0.0 else push(dp, speed, x, p, case)), want, worst
 
 
-@kernel
+@inner
 def _cross(low: float, high: float, speed: float, hold: float, x: int, rig: Rig, p: Curves, case: Case) -> tuple[float, float]:
     """Header pressure between two at which the gap closes, by Illinois false position in its root; and the residual."""
     a, b = math.sqrt(low), math.sqrt(high)
@@ -164,7 +164,7 @@ def _cross(low: float, high: float, speed: float, hold: float, x: int, rig: Rig,
     return c * c, max(worst, abs(fc) / want if want > 0.0 else 0.0)
 
 
-@kernel
+@inner
 def _speed(dp: float, want: float, x: int, p: Curves, case: Case) -> float:
     """Speed at which the CDUs push what is wanted, by bisection; at least the lowest that their pumps turn at."""
     low, high = 0.0, 1.0
@@ -180,7 +180,7 @@ def _speed(dp: float, want: float, x: int, p: Curves, case: Case) -> float:
     return high
 
 
-@kernel
+@inner
 def _share(want: float, dp: float, speed: float, x: int, p: Curves, case: Case) -> None:
     """Hand out what is wanted among the CDUs as their curves do, to the last bit."""
     got = push(dp, speed, x, p, case)
@@ -188,7 +188,7 @@ def _share(want: float, dp: float, speed: float, x: int, p: Curves, case: Case) 
         case.cdu[c] *= want / got if got > 0.0 else 0.0
 
 
-@kernel
+@inner
 def _stage(x: int, rig: Rig, p: Curves, case: Case) -> tuple[float, float, float, int]:
     """Header pressure, speed, residual and what decides, with the pumps that run."""
     dp, kind = rig.dp_pa[x], HELD
@@ -220,7 +220,7 @@ def _stage(x: int, rig: Rig, p: Curves, case: Case) -> tuple[float, float, float
     return dp, speed, worst, kind
 
 
-@kernel
+@inner
 def solve_loop(x: int, rig: Rig, p: Curves, case: Case) -> tuple[float, float, float, int]:
     """Flows of one loop; branch and CDU flows and the pumps that run are written to the case.
 
@@ -258,7 +258,7 @@ def solve_loop(x: int, rig: Rig, p: Curves, case: Case) -> tuple[float, float, f
     return dp, speed, worst, kind
 
 
-@kernel
+@inner
 def _even(x: int, rig: Rig, p: Curves, case: Case, count: float) -> None:
     """Where a running CDU's pumps have no curve, all running CDUs of the loop share its flow evenly."""
     known, want = True, 0.0

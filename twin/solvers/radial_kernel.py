@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topology.axes import Bools, Floats, Ints
-from twin.solvers.jit import kernel
+from twin.solvers.jit import inner, kernel
 
 LANES = 16
 """Scenarios side by side."""
@@ -119,7 +119,7 @@ def sweep_tree(
         _write(tree, feed, first, wide, nodes, levels, volts, angles, taken, rounds)
 
 
-@kernel
+@inner
 def _error(change: float, before: float, drop: float) -> float:
     """Changes still to come, as a geometric series: each is to the one before as the last two, or as the largest drop of u^2."""
     if change == 0.0:
@@ -128,7 +128,7 @@ def _error(change: float, before: float, drop: float) -> float:
     return change * ratio / (1.0 - ratio) if ratio < 1.0 else math.inf
 
 
-@kernel
+@inner
 def _load(tree: Tree, first: int, wide: int, load_p: Floats, load_q: Floats, nodes: Floats, loads: Floats) -> None:
     """Bring the loads of a block into place; they are also the first guess of the power that a branch takes."""
     nodes[:] = 0.0
@@ -144,7 +144,7 @@ def _load(tree: Tree, first: int, wide: int, load_p: Floats, load_q: Floats, nod
                     me[Q + w] += load_q[first + w, k]
 
 
-@kernel
+@inner
 def _walk(tree: Tree, feed: Floats, flat: bool, nodes: Floats, loads: Floats, levels: Floats, stack: Ints, on: Floats) -> None:
     """One walk: voltages on the way down, powers on the way up; at level 0, CHANGE bounds how far any voltage will move in the next."""
     for k in range(tree.node.size):
@@ -175,7 +175,7 @@ def _walk(tree: Tree, feed: Floats, flat: bool, nodes: Floats, loads: Floats, le
             at -= 1
 
 
-@kernel
+@inner
 def _leaf(r: float, x: float, me: Floats, up: Floats, on: Floats) -> None:
     """Down and up at once; u^2 of the leaf is not needed, its own line being one of many on the way."""
     for w in range(LANES):
@@ -191,7 +191,7 @@ def _leaf(r: float, x: float, me: Floats, up: Floats, on: Floats) -> None:
         up[ROOM + w] = room if room < up[ROOM + w] else up[ROOM + w]
 
 
-@kernel
+@inner
 def _down(r: float, x: float, me: Floats, up: Floats, here: Floats) -> None:
     for w in range(LANES):
         p, q = me[P + w], me[Q + w]
@@ -203,7 +203,7 @@ def _down(r: float, x: float, me: Floats, up: Floats, here: Floats) -> None:
         here[ROOM + w] = room
 
 
-@kernel
+@inner
 def _own(law: int, load: Floats, here: Floats) -> None:
     for w in range(LANES):
         square = here[SQUARE + w]
@@ -212,7 +212,7 @@ def _own(law: int, load: Floats, here: Floats) -> None:
         here[SUM_Q + w] = load[Q + w] * share
 
 
-@kernel
+@inner
 def _up(r: float, x: float, me: Floats, up: Floats, here: Floats, on: Floats) -> None:
     for w in range(LANES):
         p, q = here[SUM_P + w], here[SUM_Q + w]
@@ -228,7 +228,7 @@ def _up(r: float, x: float, me: Floats, up: Floats, here: Floats, on: Floats) ->
         up[ROOM + w] = here[ROOM + w] if here[ROOM + w] < up[ROOM + w] else up[ROOM + w]
 
 
-@kernel
+@inner
 def _least_room(tree: Tree, feed: Floats, w: int, nodes: Floats, levels: Floats) -> int:
     """Node outside whose branch comes nearest to what its voltage can carry."""
     best, found = 2.0, -1
@@ -245,7 +245,7 @@ def _least_room(tree: Tree, feed: Floats, w: int, nodes: Floats, levels: Floats)
     return found
 
 
-@kernel
+@inner
 def _write(
     tree: Tree, feed: Floats, first: int, wide: int, nodes: Floats, levels: Floats, volts: Floats, angles: Floats, taken: Complexes,
     rounds: Ints,

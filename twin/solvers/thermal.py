@@ -15,7 +15,7 @@ import numpy as np
 
 from topology.axes import Bools, Floats, Ints
 from twin.solvers.bank import Exchangers, reach_w_k, solve_bank, valve_share
-from twin.solvers.jit import kernel
+from twin.solvers.jit import inner, kernel
 from twin.solvers.plantside import Side, SideOn, SideOut, Weather, no_heat, solve_loop
 
 
@@ -95,7 +95,7 @@ class Out(NamedTuple):
     change: Floats
 
 
-@kernel
+@inner
 def _tcs(lay: Layout, x: Exchangers, inp: Inputs, s: int, t_fws: Floats, phi: Floats, t_hall: Floats, seen: Floats, out: Out) -> None:
     """Every TCS loop: duty of its racks and pumps to its CDUs; fan power of liquid-to-air units.
 
@@ -136,11 +136,12 @@ def _tcs(lay: Layout, x: Exchangers, inp: Inputs, s: int, t_fws: Floats, phi: Fl
             out.cdu_power[s, c] = fan + fixed if on else 0.0
 
 
-@kernel
+@inner
 def _halls(lay: Layout, x: Exchangers, inp: Inputs, s: int, t_fws: Floats, phi: Floats, t_hall: Floats, out: Out) -> None:
     """Every hall: air heat of racks, liquid-to-air CDUs, controls and fans to its air units."""
     z = inp.alive_row[s]
-    out.hall_heat[s] = inp.hall_w[s]
+    for h in range(lay.hall_set_c.size):
+        out.hall_heat[s, h] = inp.hall_w[s, h]
     for c in range(lay.cdu_hall.size):
         if inp.cdu_on[z, c]:
             out.hall_heat[s, lay.cdu_hall[c]] += out.cdu_power[s, c] - lay.cdu_fixed_w[c] + (out.cdu_w[s, c] if lay.cdu_fws[c] < 0 else 0.0)
@@ -182,7 +183,7 @@ def _halls(lay: Layout, x: Exchangers, inp: Inputs, s: int, t_fws: Floats, phi: 
             out.stranded[s] += heat
 
 
-@kernel
+@inner
 def _door(lay: Layout, x: Exchangers, s: int, a: int, air_w: float, on: bool, t_fws: Floats, phi: Floats, t_hall: Floats, out: Out) -> None:
     """A rear door: takes what its rack gives to the air, no more (the room stays neutral), as far as its water can.
 
@@ -207,7 +208,7 @@ def _door(lay: Layout, x: Exchangers, s: int, a: int, air_w: float, on: bool, t_
     out.hall_heat[s, h] += fan - taken
 
 
-@kernel
+@inner
 def _facility(lay: Layout, cx: Exchangers, ax: Exchangers, side: Side, inp: Inputs, s: int, t_fws: Floats, phi: Floats, out: Out) -> None:
     """Every facility loop: flow that valves ask for, its pumps, what cools it outside; new supply temperature and head."""
     z = inp.alive_row[s]
@@ -237,7 +238,7 @@ def _facility(lay: Layout, cx: Exchangers, ax: Exchangers, side: Side, inp: Inpu
         out.loop_return[s, f] = supply + heat[f] / capacity if capacity > 0.0 else supply
 
 
-@kernel
+@inner
 def _facility_pumps(lay: Layout, on: Bools, flow: Floats, phi: Floats, heat: Floats, power: Floats) -> Bools:
     """Power of facility pumps at the head that they keep, as heat too; head factor for the next pass; loops that are pumped.
 
@@ -267,14 +268,14 @@ def _facility_pumps(lay: Layout, on: Bools, flow: Floats, phi: Floats, heat: Flo
     return pumped
 
 
-@kernel
+@inner
 def _pump_flow(lay: Layout, u: int, phi: float) -> float:
     head = lay.loop_dp[lay.pump_loop[u]] * phi * phi
     flow: float = lay.pump_count[u] * math.sqrt(max(lay.pump_shutoff[u] - head, 0.0) / lay.pump_k[u])
     return flow
 
 
-@kernel
+@inner
 def _total(row: Floats) -> float:
     total = 0.0
     for v in row:

@@ -17,7 +17,7 @@ import math
 from typing import NamedTuple
 
 from topology.axes import Floats
-from twin.solvers.jit import kernel
+from twin.solvers.jit import inner, kernel
 from twin.solvers.laws import YORK_APPROACH_K, YORK_LG_MAX, YORK_RANGE_K, YORK_WET_BULB_C, york_approach_k
 from twin.solvers.moistair import enthalpy_j_kg, saturated_at_c, saturated_j_kg, saturated_kg_kg
 
@@ -38,7 +38,7 @@ class Towers(NamedTuple):
     merkel_exponent: Floats
 
 
-@kernel
+@inner
 def transfer_effectiveness(ntu: float, z: float) -> float:
     """Air-side effectiveness of a counterflow tower; ``z`` is the ratio of capacity rates m, which may be above 1."""
     x = ntu * (1.0 - z)
@@ -137,7 +137,7 @@ def merkel_approach_k(t: Towers, w: int, cp_j_kg_k: float, wet_bulb_c: float, pr
     return mid
 
 
-@kernel
+@inner
 def _surplus(
     t: Towers,
     w: int,
@@ -158,7 +158,7 @@ def _surplus(
     return target_k - york_approach_k(wet_c, range_k, t.lg_ratio[w] / speed, york)
 
 
-@kernel
+@inner
 def _speed(
     t: Towers, w: int, york: Floats, merkel: float, cp: float, wet_c: float, pressure_pa: float, range_k: float, target_k: float
 ) -> float:

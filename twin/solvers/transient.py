@@ -13,7 +13,7 @@ import numpy as np
 
 from topology.axes import Floats
 from twin.solvers.bank import Exchangers
-from twin.solvers.jit import kernel
+from twin.solvers.jit import inner, kernel
 from twin.solvers.momentum import Branches, header
 from twin.solvers.transient_control import SAMPLE_S, control
 from twin.solvers.transient_flow import move_coolant, open_kg_s
@@ -83,7 +83,7 @@ def run(
     return row
 
 
-@kernel
+@inner
 def _most_s(loops: LoopParts, b: Branches, cdus: ExchangerParts, units: ExchangerParts, state: State) -> float:
     """Longest step that pushes no more through a loop's return than it holds, at flows that may still rise by a fifth."""
     most = 1e300
@@ -99,7 +99,7 @@ def _most_s(loops: LoopParts, b: Branches, cdus: ExchangerParts, units: Exchange
     return most
 
 
-@kernel
+@inner
 def _heat(racks: RackParts, state: State, drive: Drive, time_s: float, heat: Floats) -> None:
     """Heat of every rack at a time; a rack that shut itself down gives none."""
     t0, t1 = drive.span_s[0], drive.span_s[1]
@@ -109,7 +109,7 @@ def _heat(racks: RackParts, state: State, drive: Drive, time_s: float, heat: Flo
             heat[r, k] = state.on[r] * ((1.0 - w) * drive.heat_w[0, r, k] + w * drive.heat_w[1, r, k])
 
 
-@kernel
+@inner
 def _step(
     racks: RackParts, loops: LoopParts, cx: Exchangers, cdus: ExchangerParts, ax: Exchangers, units: ExchangerParts, halls: HallParts,
     b: Branches, pipes: Pipes, state: State, drive: Drive, work: Work, heat: Floats, ahead: Floats, cdu_w: Floats, step_s: float,
@@ -141,7 +141,7 @@ def _step(
     return gear
 
 
-@kernel
+@inner
 def _limits(
     racks: RackParts, loops: LoopParts, halls: HallParts, state: State, heat: Floats, from_s: float, step_s: float
 ) -> None:  # fmt: skip
@@ -175,7 +175,7 @@ def _limits(
             state.hall_s[h] = from_s + step_s
 
 
-@kernel
+@inner
 def _write(
     racks: RackParts, loops: LoopParts, cdus: ExchangerParts, units: ExchangerParts, b: Branches, state: State, drive: Drive, work: Work,
     cdu_w: Floats, gear_w: float, out: Written, row: int,

@@ -6,7 +6,7 @@ command moves at its own rate. Liquid-to-air units that say so follow the publis
 
 from __future__ import annotations
 
-from twin.solvers.jit import kernel
+from twin.solvers.jit import inner, kernel
 from twin.solvers.momentum import Branches, header
 from twin.solvers.rpu import FAN_KP, fan_step
 from twin.solvers.transient_flow import open_kg_s
@@ -22,12 +22,12 @@ REJECT_KP, REJECT_KI = 0.1, 0.0002
 """Tower fans and bypass [share of full rejection for 1 K, the same a sample] (estimate)."""
 
 
-@kernel
+@inner
 def _pi(command: float, error: float, before: float, kp: float, ki: float) -> float:
     return min(max(command + kp * (error - before) + ki * error, 0.0), 1.0)
 
 
-@kernel
+@inner
 def control(
     loops: LoopParts, cdus: ExchangerParts, units: ExchangerParts, halls: HallParts, b: Branches, drive: Drive, state: State, work: Work,
     hall_c_now: bool,
@@ -73,7 +73,7 @@ def control(
                 state.unit_valve[a, 2] = error
 
 
-@kernel
+@inner
 def _loops(loops: LoopParts, cdus: ExchangerParts, units: ExchangerParts, b: Branches, drive: Drive, state: State) -> None:
     """Pumps of every loop hold its header pressure, heat rejection its supply temperature."""
     for x in range(loops.fws.size):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from topology.axes import Bools, Floats
-from twin.solvers.jit import kernel
+from twin.solvers.jit import inner, kernel
 from twin.solvers.momentum import Branches, advance_loop, header, split
 from twin.solvers.transient_parts import Drive, ExchangerParts, LoopParts, State, Work
 
@@ -13,7 +13,7 @@ FAN_PER_S = 0.1
 """Most change of a fan's speed on its drive in a second: ten seconds from rest to full speed (estimate)."""
 
 
-@kernel
+@inner
 def ramp(position_frac: float, command_frac: float, per_s: float, step_s: float) -> tuple[float, float]:
     """Where something that moves at a limited rate ends, and its mean on the way.
 
@@ -32,7 +32,7 @@ def ramp(position_frac: float, command_frac: float, per_s: float, step_s: float)
     return command_frac, command_frac - 0.5 * way * need / step_s
 
 
-@kernel
+@inner
 def coast(speed: float, rundown_s: float, step_s: float) -> tuple[float, float]:
     """Speed of a fan without power after a step, and its mean: ``s / (1 + s t / tau)``.
 
@@ -47,7 +47,7 @@ def coast(speed: float, rundown_s: float, step_s: float) -> tuple[float, float]:
     return speed / (1.0 + x), math.log(1.0 + x) * rundown_s / step_s
 
 
-@kernel
+@inner
 def move_valves(x: ExchangerParts, on: Bools, valve: Floats, step_s: float, mean: Floats) -> None:
     """Valves go to their command, those of units without power close.
 
@@ -62,7 +62,7 @@ def move_valves(x: ExchangerParts, on: Bools, valve: Floats, step_s: float, mean
         valve[i, 0], mean[i] = ramp(valve[i, 0], valve[i, 1] if on[i] else 0.0, x.valve_per_s[i], step_s)
 
 
-@kernel
+@inner
 def move_fans(x: ExchangerParts, on: Bools, fan: Floats, step_s: float, mean: Floats) -> None:
     """Fans of air units go to their command or coast.
 
@@ -80,7 +80,7 @@ def move_fans(x: ExchangerParts, on: Bools, fan: Floats, step_s: float, mean: Fl
             fan[i, 0], mean[i] = coast(fan[i, 0], x.rundown_s[i], step_s)
 
 
-@kernel
+@inner
 def open_kg_s(loop: int, cdus: ExchangerParts, units: ExchangerParts, valve: Floats, coil: Floats) -> float:
     """Flow that the valves of a facility loop take at its set-point.
 
@@ -101,7 +101,7 @@ def open_kg_s(loop: int, cdus: ExchangerParts, units: ExchangerParts, valve: Flo
     return total
 
 
-@kernel
+@inner
 def move_coolant(
     loops: LoopParts, cdus: ExchangerParts, units: ExchangerParts, b: Branches, state: State, drive: Drive, step_s: float, work: Work,
 ) -> None:  # fmt: skip
@@ -130,7 +130,7 @@ def move_coolant(
             hand_out(loops, b, x, drive.share, total, state.rack_kg_s)
 
 
-@kernel
+@inner
 def _without_pumps(loops: LoopParts, b: Branches, x: int, state: State, shut: bool, asked: float, work: Work) -> None:
     """A loop that a valve has closed stands still at once; one without pumps gives what its valves ask for."""
     for i in range(b.first[x], b.first[x + 1]):
@@ -141,7 +141,7 @@ def _without_pumps(loops: LoopParts, b: Branches, x: int, state: State, shut: bo
             state.rack_kg_s[loops.place_rack[p]] = 0.0
 
 
-@kernel
+@inner
 def _pump_power(loops: LoopParts, b: Branches, x: int, drive: Drive, total: float, asked: float, work: Work) -> None:
     """Power of each branch's pumps: head times volume flow over efficiency, none while they coast."""
     dp, _ = header(b, x, total, asked)

@@ -7,7 +7,7 @@ import numpy as np
 from topology.axes import Floats
 from twin.solvers.bank import Exchangers
 from twin.solvers.implicit import GAMMA, mean_of, node_stage, second_start, wall_stage
-from twin.solvers.jit import kernel
+from twin.solvers.jit import inner
 from twin.solvers.transient_parts import Drive, ExchangerParts, HallParts, RackParts, State, Work
 from twin.solvers.transient_racks import both_sides_w_k
 
@@ -17,7 +17,7 @@ AIR_CP = 1006.0
 """Heat capacity of dry air [J/(kg K)] (ASHRAE Handbook Fundamentals, chapter 1)."""
 
 
-@kernel
+@inner
 def air_heat(
     racks: RackParts, state: State, mean_heat_w: Floats, hall_c: Floats, step_s: float, work: Work
 ) -> None:  # fmt: skip
@@ -47,7 +47,7 @@ def air_heat(
         work.hall_w[h] += air
 
 
-@kernel
+@inner
 def gear_heat(cdus: ExchangerParts, drive: Drive, state: State, step_s: float, work: Work) -> float:
     """Fans and controls of CDUs, as heat of their halls; power [W].
 
@@ -68,7 +68,7 @@ def gear_heat(cdus: ExchangerParts, drive: Drive, state: State, step_s: float, w
     return power
 
 
-@kernel
+@inner
 def step_hall(
     x: Exchangers, units: ExchangerParts, halls: HallParts, h: int, drive: Drive, state: State, step_s: float, work: Work
 ) -> float:  # fmt: skip
@@ -120,7 +120,7 @@ def step_hall(
     return fans
 
 
-@kernel
+@inner
 def _hall_stage(
     units: ExchangerParts, halls: HallParts, h: int, step_s: float, heat_w: float, through_w_k: float, to_wall: Floats,
     to_cold: Floats, cold_in_c: Floats, air_c: Floats, wall_c: Floats,
@@ -148,7 +148,7 @@ def _hall_stage(
     return out
 
 
-@kernel
+@inner
 def _coils(
     units: ExchangerParts, halls: HallParts, h: int, state: State, step_s: float, work: Work, to_wall: Floats, to_cold: Floats,
     cold_in_c: Floats, first: Floats, second: Floats,
@@ -171,7 +171,7 @@ def _coils(
         work.back[f, 2] += water * step_s * (k2 - k0)
 
 
-@kernel
+@inner
 def hall_ahead(halls: HallParts, h: int, state: State, step_s: float) -> float:
     """Mean supply air of the step to come, carried on from the step before.
 

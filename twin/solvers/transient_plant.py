@@ -10,7 +10,7 @@ import math
 
 from topology.axes import Floats
 from twin.solvers.implicit import GAMMA, mean_of, second_start
-from twin.solvers.jit import kernel
+from twin.solvers.jit import inner, kernel
 from twin.solvers.transient_flow import ramp
 from twin.solvers.transient_parts import Drive, LoopParts, State, Work
 from twin.solvers.transport import Pipes, enter, leave, push
@@ -35,7 +35,7 @@ def along(points: Floats, values: Floats, x: float) -> tuple[float, float]:
     return values[k - 1] + slope * (x - points[k - 1]), slope
 
 
-@kernel
+@inner
 def rejected_w(drive: Drive, loop: int, time_s: float, supply_c: float) -> tuple[float, float]:
     """Heat that a loop's towers and coolers reject at full speed, and its slope.
 
@@ -54,7 +54,7 @@ def rejected_w(drive: Drive, loop: int, time_s: float, supply_c: float) -> tuple
     return (1.0 - w) * before + w * after, (1.0 - w) * other + w * slope
 
 
-@kernel
+@inner
 def _stage(
     drive: Drive, loop: int, time_s: float, gh_s: float, store_j_k: float, start_c: float, flow_w_k: float, back_c: float, heat_w: float,
     share: float,
@@ -83,7 +83,7 @@ def _stage(
     return x, q
 
 
-@kernel
+@inner
 def supply_side(loops: LoopParts, pipes: Pipes, loop: int, drive: Drive, state: State, step_s: float, work: Work, pumped_w: float) -> float:
     """First half of a facility loop: from what comes back to what consumers get; power of chillers [W].
 
@@ -122,7 +122,7 @@ def supply_side(loops: LoopParts, pipes: Pipes, loop: int, drive: Drive, state: 
     return power
 
 
-@kernel
+@inner
 def _chillers(loops: LoopParts, loop: int, drive: Drive, state: State, step_s: float, flow_w_k: float, ahead_c: float) -> float:
     """Mean heat that chillers take in a step: they follow what is missing to the set-point with a first-order lag."""
     want = min(max(flow_w_k * (ahead_c - loops.set_c[loop]), 0.0), drive.chiller_most_w[loop])
@@ -137,7 +137,7 @@ def _chillers(loops: LoopParts, loop: int, drive: Drive, state: State, step_s: f
     return mean
 
 
-@kernel
+@inner
 def return_side(loops: LoopParts, pipes: Pipes, loop: int, step_s: float, work: Work) -> None:
     """Second half: what consumers give back goes into the return mains.
 

@@ -14,7 +14,7 @@ import numpy as np
 from topology.axes import Floats
 from twin.solvers.bank import Exchangers, conductance_w_k
 from twin.solvers.implicit import GAMMA, mean_of, node_stage, plate_stage, second_start, wall_stage
-from twin.solvers.jit import kernel
+from twin.solvers.jit import inner, kernel
 from twin.solvers.laws import exchanger_w_k
 from twin.solvers.transient_parts import ExchangerParts, LoopParts, RackParts, State, Work
 from twin.solvers.transport import Pipes, enter, leave, push
@@ -23,7 +23,7 @@ SHUT = 0.999999
 """Largest share of what its hot film alone could give that an exchanger is let to give."""
 
 
-@kernel
+@inner
 def film_w_k(flow_w_k: float, film_k_w: float) -> float:
     """Heat a stream gives to a wall of one temperature for each kelvin between its inlet and the wall.
 
@@ -60,7 +60,7 @@ def both_sides_w_k(x: Exchangers, i: int, factor: float, hot_kg_s: float, cold_k
     return hot, whole * hot / (hot - whole)
 
 
-@kernel
+@inner
 def step_cdu(
     x: Exchangers, cdus: ExchangerParts, c: int, state: State, step_s: float, hot_kg_s: float, cold_kg_s: float, hot_in_c: float,
     cold_in_c: float,
@@ -95,7 +95,7 @@ def step_cdu(
     return mean_of(t1, t2), mean_of(k1, k2), to_wall * (hot_in_c - mean_of(w1, w2))
 
 
-@kernel
+@inner
 def plate_k_w(
     flow_kg_s: float, share: float, r_base_k_w: float, r_flow_k_w: float, exponent: float, factor: float, warming_w_k: float,
     low_k_w: float, high_k_w: float,
@@ -120,7 +120,7 @@ def plate_k_w(
     return found
 
 
-@kernel
+@inner
 def step_tcs(
     racks: RackParts, loops: LoopParts, x: Exchangers, cdus: ExchangerParts, pipes: Pipes, first_branch: int, loop: int, state: State,
     mean_heat_w: Floats, hall_c: Floats, step_s: float, work: Work, cdu_w: Floats,
@@ -176,7 +176,7 @@ def step_tcs(
     _manifolds(racks, loops, pipes, loop, state, mean_heat_w, supply, bend, step_s)
 
 
-@kernel
+@inner
 def _manifolds(
     racks: RackParts, loops: LoopParts, pipes: Pipes, loop: int, state: State, mean_heat_w: Floats, supply_c: float, bend_k: float,
     step_s: float,
@@ -205,7 +205,7 @@ def _manifolds(
         enter(pipes, 2 * loop + 1, mass, heat / mass, slope / mass)
 
 
-@kernel
+@inner
 def _outward(
     racks: RackParts, loops: LoopParts, pipes: Pipes, p0: int, p1: int, state: State, mean_heat_w: Floats, along_kg: float, temp_c: float,
     slope_k: float, cp_j_kg_k: float, step_s: float,

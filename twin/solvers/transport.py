@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from topology.axes import Floats, Ints
-from twin.solvers.jit import kernel
+from twin.solvers.jit import inner, kernel
 
 SLUGS = 96
 """Slugs that a pipe can hold; at very low flow new ones join until each is 3/96 of the content."""
@@ -37,7 +37,7 @@ class Pipes(NamedTuple):
     used: Ints
 
 
-@kernel
+@inner
 def outlet_c(p: Pipes, i: int) -> float:
     """Temperature at the end that leaves next."""
     at = p.first[i]
@@ -65,7 +65,7 @@ def push(p: Pipes, i: int, mass_kg: float, temp_c: float, slope_k: float) -> tup
     return leave(p, i, mass_kg)
 
 
-@kernel
+@inner
 def leave(p: Pipes, i: int, mass_kg: float) -> tuple[float, float]:
     """Take a mass out of a pipe that holds as much; :func:`enter` must put the same mass in before the next step.
 
@@ -108,7 +108,7 @@ def leave(p: Pipes, i: int, mass_kg: float) -> tuple[float, float]:
     return out, min(max(slope, -most), most)
 
 
-@kernel
+@inner
 def enter(p: Pipes, i: int, mass_kg: float, temp_c: float, slope_k: float) -> None:
     """Add a slug at the inlet; a tiny one joins the last.
 
