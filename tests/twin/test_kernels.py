@@ -18,7 +18,6 @@ from twin.solvers.steady import solve_steady
 from twin.solvers.thermal import fixed_point
 from twin.state import Ambient
 
-
 KERNELS: tuple[Any, ...] = (fixed_point, solve_cases, chain_sweep, _sum_by)
 
 
