@@ -110,7 +110,7 @@ def write_cluster(folder: Path, name: str = "surf-cluster-made-up.parquet", hour
     return folder / name
 
 
-METER = {"fixed_var": 300.0, "frac": 0.05, "idle_w": 1500.0}
+METER = {"fixed_va": 300.0, "frac": 0.05, "idle_w": 1500.0}
 SHARES, OFFSETS_W = (0.5, 0.3, 0.2), (20.0, -15.0, -5.0)
 
 
@@ -122,7 +122,7 @@ def write_meter(folder: Path, name: str = "h200-inference-meter-made-up.parquet"
         power[200] += 400.0
         stamps = START.tz_convert("UTC") + pd.Timedelta(days=k) + pd.to_timedelta(np.arange(420.0), unit="s")
         one = pd.DataFrame({"workload": f"w{k}", "time": stamps, "power_w": power})
-        one["power_factor"] = power / np.hypot(power, METER["fixed_var"] + METER["frac"] * power)
+        one["power_factor"] = power / np.hypot(power, METER["fixed_va"] + METER["frac"] * power)
         for s, (share, offset) in enumerate(zip(SHARES, OFFSETS_W, strict=True)):
             one[f"supply{s + 1}_power_w"] = share * power + offset
         parts.append(one)

@@ -8,11 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.fidelity.beats import beat, beat_findings, beat_table
 from benchmarks.fidelity.cluster import CLUSTER, read_cluster
 from benchmarks.fidelity.frame import Recording, Report
 from benchmarks.fidelity.groups import GROUPS
 from benchmarks.fidelity.node_meter import NODE_METER
 from benchmarks.fidelity.page import write
+from benchmarks.fidelity.pod import POD
+from benchmarks.fidelity.podfile import read_pod
 from tests.agreements import Agreements
 from tests.recorded import CLUSTER_TRUTH, METER, write_cluster, write_groups, write_meter
 from tests.test_fidelity import quiet, row
@@ -112,7 +115,7 @@ def meter(tmp_path_factory: pytest.TempPathFactory) -> Report:
 def test_a_made_up_node_gives_shares_and_power_factor_of_later_workloads(meter: Report) -> None:
     assert row(meter, "power of a supply from the node's").value < 0.1 < row(meter, "the same with equal shares").value
     assert row(meter, "power factor from power").value < 0.01
-    assert row(meter, "reactive power at no load").value == pytest.approx(METER["fixed_var"], rel=0.01)
+    assert row(meter, "reactive power at no load").value == pytest.approx(METER["fixed_va"], rel=0.01)
     assert row(meter, "idle, median").value == pytest.approx(METER["idle_w"] / 1e3, rel=0.01)
     assert row(meter, "highest one-minute mean").value == pytest.approx(6.0, rel=0.01)
     assert row(meter, "later workloads inside, of 2").value == 2
@@ -189,3 +192,32 @@ def test_the_measured_groups(recordings: Path, agreement: Agreements) -> None:
     agreement("power", "energy of a day replayed against its file", against, row(report, "energy replayed against").value, 1e-9)
     assert row(report, "readings quarantined").value == 0
     assert row(report, "ramps of the sum").value > 0
+
+
+def test_sensors_that_are_ragged_still_doubled_or_many_are_told() -> None:
+    rng = np.random.default_rng(0)
+    even = np.arange(0.0, 1200.0, 60.0)
+    beats = [
+        beat("power", "power_p1r01c01srv1", even, np.arange(20.0)),
+        beat("power", "power_p1r01c01srv2", even, np.full(20, 7.0)),
+        beat("power", "power_p1r02c01srv1", np.r_[even[:5], even[9:]], np.arange(16.0)),
+        beat("strip", "s1", np.cumsum(rng.uniform(3.0, 9.0, 50)), np.arange(50.0)),
+        beat("strip", "s2", np.r_[0.0, 0.0, 5.0, 10.0], np.arange(4.0)),
+    ]
+    assert [b.holed for b in beats] == [False, False, True, False, False]
+    text = "\n".join(beat_findings(beats))
+    assert "Ragged times" in text and "strip" in text.split("Ragged times")[1].splitlines()[0]
+    assert "Several sensors for one rack (power 1 to 2)" in text and "Not every rack has as many as the others: power" in text
+    assert "1 readings stand at a time" in text
+    assert "1 sensors read one value from begin to end" in text and "power_p1r01c01srv2" in text
+    cells = [c.strip() for c in beat_table(beats)[2].split("|")]
+    assert cells[1:4] == ["power", "3", "1 to 2"] and cells[-3:-1] == ["1", "1"]
+    assert list(beat_findings([beat("power", "p", even, np.arange(20.0))])) == []
+
+
+def test_the_measured_pod_lists_what_its_sensors_do(recordings: Path) -> None:
+    file = read_pod(measured(recordings, POD), 60.0, quiet)
+    text = "\n".join(beat_findings(file.beats))
+    assert "Ragged times" in text and "Several sensors for one rack" in text
+    ratio = float(np.nanmean(file.measured.heat_w) / np.nanmean(file.fed_w))
+    assert 0.9 < ratio < 1.0

@@ -21,10 +21,11 @@ HOUR_S, DAY_S = 3600.0, 86400.0
 LEAST_DAYS = 1.25
 """Length from which the first day fits; of a shorter recording the first half does."""
 OTHER_SPLITS = (0.375, 0.625)
+OTHER_BLOCKS_S = (600.0, 3600.0)
+WINDOWS_H = (1, 2, 3, 4, 6, 8, 12, 16, 24, 48)
+"""Past that a refitted line may see, for the one that hindsight would choose [h]."""
 NEAR = 0.1
 """Relative error under which a step counts as near."""
-REFIT_S = DAY_S
-"""Past that the linear refit sees."""
 
 TEXT = (
     "Power of a cluster from the demand of its jobs and the cores that they hold, both of which a scheduler knows: "
@@ -37,7 +38,8 @@ TEXT = (
     "relative to each measurement (MAPE). A live-calibrated twin of such a cluster is published with 4.39 % (OpenDT).",
     "Limits: one curve for all nodes; what else draws power shows only as base, and a static prediction misses what the base does after "
     "its day, so that error grows with time. Which form the model has, and the length of its means, were settled while "
-    "looking at the whole of one recording; rows with the split moved say how much hangs on that.",
+    "looking at the whole of one recording; rows with other means and the split moved say how much hangs on that. Following gains "
+    "by choosing its memory from its own past; a row says what a line reaches whose window is chosen in hindsight.",
 )
 
 
@@ -101,7 +103,7 @@ def run(path: Path, told: Told) -> Report:
     rows = (
         *_static_rows(file, fit, split, static),
         *_followed_rows(file, followed, test, live),
-        *_stability(file, static),
+        *_stability(file, split, static),
     )
     return Report(
         title=f"{path.name}: a cluster's power from its jobs",
@@ -140,7 +142,9 @@ def _followed_rows(file: ClusterFile, followed: Followed, test: Bools, spans: Sp
     yield spans.row("followed: power of the hour ahead, MAPE", _mape(followed.predicted_w, file, test), "%", FOLLOWED_GOAL)
     yield spans.row(f"followed: share of time under {NEAR:.0%}", _near(followed.predicted_w, file, test), "%")
     for name, both in (("demand", False), ("demand and cores", True)):
-        yield spans.row(f"followed: line of {name} refitted on the last 24 h, MAPE", _mape(refitted(file, both), file, test), "%")
+        yield spans.row(f"followed: line of {name} refitted on the last 24 h, MAPE", _mape(refitted(file, both, 24), file, test), "%")
+    best, hours = min((_mape(refitted(file, False, w), file, test), w) for w in WINDOWS_H)
+    yield spans.row(f"followed: the same of demand with the window that hindsight chooses ({hours} h), MAPE", best, "%")
     before, last = _persistence(file)
     yield spans.row("followed: power of an hour before, MAPE", _mape(before, file, test), "%")
     yield spans.row("followed: last power before the hour, held, MAPE", _mape(last, file, test), "%")
@@ -149,8 +153,12 @@ def _followed_rows(file: ClusterFile, followed: Followed, test: Bools, spans: Sp
     yield early.row("followed: from the second hour on, MAPE", _mape(followed.predicted_w, file, everything), "%")
 
 
-def _stability(file: ClusterFile, spans: Spans) -> Iterator[Row]:
+def _stability(file: ClusterFile, day: int, spans: Spans) -> Iterator[Row]:
     start, step = file.grid.start_s, file.grid.step_s
+    tested = np.arange(file.grid.steps) >= day
+    for block_s in OTHER_BLOCKS_S:
+        found = fit_cluster(file.cluster, day, block_s).predicted_w
+        yield spans.row(f"static, fitted on changes of means over {block_s / 60:g} min, MAPE", _mape(found, file, tested), "%")
     for share in OTHER_SPLITS:
         split = split_step(file.grid.steps, share)
         test = np.arange(file.grid.steps) >= split
@@ -174,9 +182,9 @@ def _line(file: ClusterFile, first: int, end: int, both: bool) -> Floats:
     return np.asarray(columns @ np.linalg.lstsq(columns[seen], power[seen], rcond=None)[0])
 
 
-def refitted(file: ClusterFile, both: bool) -> Floats:
-    """(T,) a line fitted anew every hour on the last 24 hours; NaN in the first hour."""
-    hour, past = round(HOUR_S / file.grid.step_s), round(REFIT_S / file.grid.step_s)
+def refitted(file: ClusterFile, both: bool, window_h: float) -> Floats:
+    """(T,) a line fitted anew every hour on the last hours; NaN in the first hour."""
+    hour, past = round(HOUR_S / file.grid.step_s), round(window_h * HOUR_S / file.grid.step_s)
     out = np.full(file.grid.steps, np.nan)
     for now in range(hour, file.grid.steps, hour):
         out[now : now + hour] = _line(file, max(now - past, 0), now, both)[now : now + hour]

@@ -137,7 +137,7 @@ def _rows(file: NodeFile, sharing: Sharing, reactive: Reactive, fit: Bools, span
     usual = np.full(file.power_w.size, float(np.nanmedian(file.power_factor[fit])))
     yield spans.row("power factor from power, RMSE", 100 * score(reactive.power_factor, file.power_factor, good).rmse, "%")
     yield spans.row("the same with one power factor", 100 * score(usual, file.power_factor, good).rmse, "%")
-    yield spans.row("reactive power at no load", reactive.fixed_var, "var")
+    yield spans.row("reactive power at no load", reactive.fixed_va, "var")
 
 
 def _peak_rows(runs: list[Workload], sku: Sku | None, spans: Spans) -> Iterator[Row]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.fidelity.beats import beat_findings, beat_table
 from benchmarks.fidelity.draw import Plot
 from benchmarks.fidelity.frame import Recording, Report, Row, Spans, Told, parameters, span
 from benchmarks.fidelity.podfile import COLUMNS, PodFile, read_pod
@@ -52,7 +53,7 @@ def run(path: Path, told: Told) -> Report:
         rows=rows,
         text=TEXT,
         findings=tuple(_findings(file, fit, dropped)),
-        tables=(("Constants of the pod", parameters(fit.calibration)),),
+        tables=(("Constants of the pod", parameters(fit.calibration)), ("Sensors by quantity", beat_table(file.beats))),
         plots=_plots(path.stem, file, fit, split, dropped),
     )
 
@@ -151,10 +152,12 @@ def _findings(file: PodFile, fit: PodFit, dropped: tuple[Jump, ...]) -> Iterator
         yield f"Heat readings quarantined, {when} ({jump.last - jump.first + 1} steps): {jump.reason}."
     if file.refused:
         yield f"{file.refused:,} readings have no time or no number and are left out."
-    if file.gaps:
-        worst = sorted(file.gaps, key=lambda g: -g.longest_s / g.usual_s)
-        named = "; ".join(f"{g.sensor} up to {g.longest_s:,.0f} s instead of {g.usual_s:,.0f} s" for g in worst[:8])
-        yield f"{len(file.gaps)} sensors have gaps of more than three usual distances: {named}{'; ...' if len(worst) > 8 else ''}."
+    holed = [b for b in file.beats if b.holed and b.longest_s > STEP_S]
+    if holed:
+        worst = sorted(holed, key=lambda b: -b.longest_s / max(b.usual_s, 1e-9))
+        named = "; ".join(f"{b.quantity} {b.sensor} up to {b.longest_s:,.0f} s instead of {b.usual_s:,.0f} s" for b in worst[:8])
+        yield f"{len(holed)} sensors have gaps of more than three usual distances: {named}{'; ...' if len(worst) > 8 else ''}."
+    yield from beat_findings(file.beats)
     if file.strangers:
         shown = ", ".join(file.strangers[:8]) + (", ..." if len(file.strangers) > 8 else "")
         yield f"{len(file.strangers)} temperature sensors belong to no server that reports power: {shown}. They count in their rack's mean."

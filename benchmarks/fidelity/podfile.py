@@ -9,32 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.fidelity.beats import RACK, Beat, beat
 from benchmarks.fidelity.frame import Told, read_columns, seconds
 from topology.axes import Floats
 from topology.errors import TelemetryError
 from twin.forecast.calibrate import Grid, grid, resampled
-from twin.forecast.calibrate.series import GAP_PERIODS
 from twin.forecast.gaps import held
 from twin.forecast.pod import PodInput, PodMeasured, rack_mean
 
 COLUMNS = ("time", "quantity", "sensor", "value")
-RACK = re.compile(r"r(\d+)c\d+")
 HEAT, IT, FED = "thermal power", "electrical it power", "electrical power (in)"
-
-
-@dataclass(frozen=True)
-class Gap:
-    """A sensor with a hole.
-
-    Attributes:
-        sensor: its name.
-        longest_s: the longest time between two of its readings.
-        usual_s: the usual one.
-    """
-
-    sensor: str
-    longest_s: float
-    usual_s: float
 
 
 @dataclass(frozen=True)
@@ -49,7 +33,7 @@ class PodFile:
         it_w: (T,) IT power as the plant's meter shows it, NaN where there is none.
         fed_w: (T,) all electrical power.
         readings: rows of the file.
-        gaps: sensors with holes that are too long to bridge.
+        beats: how each sensor reads.
         strangers: sensors of temperature without one of power.
         refused: readings without a time or a number.
     """
@@ -61,7 +45,7 @@ class PodFile:
     it_w: Floats
     fed_w: Floats
     readings: int
-    gaps: tuple[Gap, ...]
+    beats: tuple[Beat, ...]
     strangers: tuple[str, ...]
     refused: int
 
@@ -76,20 +60,13 @@ class _Series:
         if usable.sum() < 2:
             raise TelemetryError(f"{path.name} has no readings with a time and a value")
         self.readings, self.refused = len(table), int((~usable).sum())
-        self.grid, self.gaps = grid(time[usable], step_s), list[Gap]()
+        self.grid, self.beats = grid(time[usable], step_s), list[Beat]()
         self.at: dict[tuple[str, str], Floats] = {}
         for key, index in table.groupby(["quantity", "sensor"], observed=True, sort=True).indices.items():
             quantity, sensor = (str(k) for k in key)  # type: ignore[attr-defined]
             good = index[usable[index]]
             self.at[quantity, sensor] = resampled(self.grid, time[good], value[good])
-            self._gap(f"{quantity} {sensor}", time[good])
-
-    def _gap(self, name: str, time: Floats) -> None:
-        if time.size > 2:
-            apart = np.diff(np.sort(time))
-            usual = float(np.median(apart))
-            if float(apart.max()) > max(GAP_PERIODS * usual, self.grid.step_s):
-                self.gaps.append(Gap(name, float(apart.max()), usual))
+            self.beats.append(beat(quantity, sensor, time[good], value[good]))
 
     def names(self, quantity: str, sensor: str = "") -> list[tuple[str, str]]:
         """Sensors whose quantity begins so and whose name has this in it."""
@@ -158,7 +135,7 @@ def read_pod(path: Path, step_s: float, told: Told) -> PodFile:
     strangers = tuple(s for _, s in series.names("temperature_inlet") + series.names("temperature_outlet") if _server(s) not in reporting)
     return PodFile(
         series.grid, racks, drive, measured, series.mean(series.names("power_in_vs_out", IT)),
-        series.mean(series.names("power_in_vs_out", FED)), series.readings, tuple(series.gaps), strangers, series.refused,
+        series.mean(series.names("power_in_vs_out", FED)), series.readings, tuple(series.beats), strangers, series.refused,
     )  # fmt: skip
 
 

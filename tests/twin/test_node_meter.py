@@ -45,7 +45,7 @@ def test_reactive_power_comes_back_and_never_turns_negative() -> None:
     power = np.linspace(1e3, 6e3, 100)
     factor = power / np.hypot(power, 250.0 + 0.1 * power)
     found = fit_reactive(power, factor, np.arange(100) < 50)
-    assert found.fixed_var == pytest.approx(250.0) and found.frac == pytest.approx(0.1)
+    assert found.fixed_va == pytest.approx(250.0) and found.frac == pytest.approx(0.1)
     assert found.power_factor == pytest.approx(factor)
     falling = power / np.hypot(power, 900.0 - 0.1 * power)
     assert fit_reactive(power, falling, np.ones(100, np.bool_)).frac == 0.0

@@ -66,10 +66,10 @@ class Cluster:
             raise UsageError("no core is busy in the part that fits: power cannot be told from demand")
         return float(np.median(d[busy] / c[busy]))
 
-    def load(self, usual: float, exponent: float) -> Floats:
-        """(T,) busy cores, each counted by its demand over the usual one to a power; 0 where none is busy."""
+    def load(self, scale: float, exponent: float) -> Floats:
+        """(T,) busy cores, each counted by its demand over ``scale`` (the usual one) to a power; 0 where none is busy."""
         busy = self.cores > 0.0
-        each = np.maximum(self.demand, 0.0) / (np.where(busy, self.cores, 1.0) * usual)
+        each = np.maximum(self.demand, 0.0) / (np.where(busy, self.cores, 1.0) * scale)
         load: Floats = np.where(busy, self.cores * each**exponent, 0.0 * self.cores * self.demand)
         return load
 
@@ -120,12 +120,13 @@ def means(values: Floats, steps: int) -> Floats:
     return np.asarray(np.where(2 * count >= steps, np.where(good, rows, 0.0).sum(axis=1) / np.maximum(count, 1), np.nan))
 
 
-def fit_cluster(cluster: Cluster, before: int) -> ClusterFit:
+def fit_cluster(cluster: Cluster, before: int, block_s: float = BLOCK_S) -> ClusterFit:
     """Fit the curve and find the base.
 
     Args:
         cluster: the recording.
         before: steps that fit; nothing after them is looked at but for demand and cores.
+        block_s: length of the means whose changes fit the curve.
 
     Returns:
         The fit and its prediction for every step.
@@ -133,10 +134,10 @@ def fit_cluster(cluster: Cluster, before: int) -> ClusterFit:
     Raises:
         UsageError: fewer than :data:`LEAST_BLOCKS` blocks with power, or no busy core.
     """
-    steps = max(round(BLOCK_S / cluster.step_s), 1)
+    steps = max(round(block_s / cluster.step_s), 1)
     power = means(cluster.power_w[:before], steps)
     if int(np.isfinite(power).sum()) < LEAST_BLOCKS:
-        raise UsageError(f"{before} steps give fewer than {LEAST_BLOCKS} means over {BLOCK_S:g} s: too short to fit")
+        raise UsageError(f"{before} steps give fewer than {LEAST_BLOCKS} means over {block_s:g} s: too short to fit")
     usual = cluster.per_core(before)
     first = Cluster(cluster.power_w[:before], cluster.demand[:before], cluster.cores[:before], cluster.step_s)
     change = np.diff(power)

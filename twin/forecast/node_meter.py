@@ -136,12 +136,12 @@ class Reactive:
     """Reactive power of a node's supplies.
 
     Attributes:
-        fixed_var: ``q0``, of the filters.
+        fixed_va: ``q0`` of the filters [var].
         frac: ``q1``, in proportion to power.
         power_factor: (N,) prediction for every reading.
     """
 
-    fixed_var: float
+    fixed_va: float
     frac: float
     power_factor: Floats
 
@@ -176,7 +176,7 @@ def fit_reactive(power_w: Floats, power_factor: Floats, fit: Bools) -> Reactive:
     return Reactive(fixed, frac, np.asarray(power_w / np.hypot(power_w, fixed + frac * power_w)))
 
 
-def peak_interval(peaks_w: Sequence[float], level: float = 0.9) -> tuple[float, float]:
+def peak_interval(peaks_w: Sequence[float], probability: float = 0.9) -> tuple[float, float]:
     """Interval in which the peak of one more workload falls, from those of the ones before.
 
     Peaks are taken as log-normal: mean and deviation of ``n`` logarithms, Student's t with ``n - 1`` degrees of freedom, and the
@@ -193,7 +193,7 @@ def peak_interval(peaks_w: Sequence[float], level: float = 0.9) -> tuple[float, 
     if n < 2 or min(peaks_w) <= 0.0:
         raise UsageError(f"{n} peaks: an interval needs at least two, all above 0")
     logs = np.log(np.asarray(peaks_w, np.float64))
-    half = float(student.ppf(0.5 + level / 2.0, n - 1)) * float(logs.std(ddof=1)) * math.sqrt(1.0 + 1.0 / n)
+    half = float(student.ppf(0.5 + probability / 2.0, n - 1)) * float(logs.std(ddof=1)) * math.sqrt(1.0 + 1.0 / n)
     return math.exp(float(logs.mean()) - half), math.exp(float(logs.mean()) + half)
 
 
