@@ -23,12 +23,12 @@ _WHY = (
         "the disk is full; free some space and do the same again: what is stored is skipped",
     ),
     (
-        ("NotImplemented", "501 "),
+        ("501 Not",),
         "its server refuses conditional puts, without which two writers could lose readings; use a server that has them, or a folder",
     ),
     (("NoSuchBucket",), "there is no such bucket; make it first"),
     (
-        ("AccessDenied", "403 ", "InvalidAccessKeyId", "SignatureDoesNotMatch", "401 "),
+        ("AccessDenied", "403 Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch", "401 Unauthorized"),
         "its server denies access; set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION",
     ),
     (
