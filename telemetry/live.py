@@ -79,8 +79,8 @@ def watch(
         told: hears of each file.
 
     Returns:
-        Counts over the whole watch. ``files_failed`` counts files that are unreadable as they stand at the end; a store that
-        could not be written is a finding, and its files are tried again at every look.
+        Counts over the whole watch. ``files_failed`` counts files that are unreadable as they stand at the end, and those that wait
+        for a store that cannot be written; files that wait because they are not complete are a finding.
 
     Raises:
         UsageError: no folder, or a time between looks that is not possible.
@@ -131,10 +131,17 @@ class _Watch:
                 return
 
     def report(self) -> IngestReport:
+        """Counts so far."""
         refused = sum(self.reasons.values())
+        waiting = sum(not k.done for k in self.known.values())
+        failed = len(self.failed) + (waiting if self.refused_by_store else 0)
+        if waiting:
+            why = "the store could not be written" if self.refused_by_store else "they had not stood unchanged for one look"
+            hint = "ingest the folder again; what is stored is skipped"
+            self.findings.append(Finding(f"{waiting} files were left: {why}", hint, str(self.folder), severity="warning"))
         return IngestReport(
-            self.files, self.skipped, len(self.failed), self.stored + refused, self.stored, refused, tuple(self.findings),
-            dict(self.reasons.most_common()),
+            self.files + len(self.failed) + waiting, self.skipped, failed, self.stored + refused, self.stored, refused,
+            tuple(self.findings), dict(self.reasons.most_common()),
         )  # fmt: skip
 
     def _there(self) -> dict[Path, State]:

@@ -100,7 +100,7 @@ def test_a_broken_file_is_said_once_and_tried_again_when_it_changes(folder: Path
     rack_file(folder / "fine.parquet", "r2")
     days = Days([nothing, nothing, nothing, nothing])
     report = days.watch(folder, tmp_path / "s")
-    assert (report.files, report.files_failed, report.rows_stored) == (1, 1, 60)
+    assert (report.files, report.files_failed, report.rows_stored) == (2, 1, 60)
     assert [f.file for f in report.findings] == [str(bad)] and "tried again" in report.findings[0].hint
     assert [n for n, what in days.heard if isinstance(what, TelemetryError)] == ["bad.parquet"]
     mended = Days([nothing, nothing, lambda: shutil.copy(good, bad), nothing, nothing]).watch(folder, tmp_path / "s")
@@ -161,6 +161,17 @@ def block(log: Path, moved: Path) -> None:
 def unblock(log: Path, moved: Path) -> None:
     log.unlink()
     moved.rename(log)
+
+
+def test_what_still_waits_at_the_end_is_said(folder: Path, tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "s")
+    days = Days([lambda: rack_file(folder / "late.parquet")])
+    late = days.watch(folder, store)
+    assert (late.files, late.files_failed, late.rows_in) == (1, 0, 0)
+    assert "1 files were left: they had not stood unchanged" in late.findings[0].message
+    blocked = Days([lambda: block(tmp_path / "s" / "readings", tmp_path / "away"), nothing]).watch(folder, store)
+    assert (blocked.files, blocked.files_failed) == (1, 1)
+    assert "the store could not be written" in blocked.findings[-1].message
 
 
 def test_stop_is_heard_between_two_files(folder: Path, tmp_path: Path) -> None:

@@ -186,11 +186,11 @@ def filled(plant: Plant, power_w: Floats) -> tuple[Floats, Bools]:
 def outside(plant: Plant, power: RackPower) -> tuple[Finding, ...]:
     """Samples below the idle or above the full power of a rack's SKU; they are used as they are.
 
-    Racks that share a meter are one group: its reading is held against the sum of its racks.
+    Racks that share a meter, or feeds, are one group: what is read of them is held against the sum of its racks.
     """
     idle, full = from_utilisation(plant, 0.0).rack_w[0], from_utilisation(plant, 1.0).rack_w[0]
     found = []
-    owner = [b if b.startswith("meter:") else f"rack:{r}" for b, r in zip(power.basis, power.racks, strict=True)]
+    owner = [b if b.startswith(("meter:", "feed:")) else f"rack:{r}" for b, r in zip(power.basis, power.racks, strict=True)]
     for name in dict.fromkeys(o for o, b in zip(owner, power.basis, strict=True) if b):
         own = np.flatnonzero(np.array([o == name for o in owner]) & plant.racks.drawing)
         total = power.power_w[:, own].sum(axis=1)
