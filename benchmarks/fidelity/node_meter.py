@@ -36,8 +36,8 @@ LEAST_WORKLOADS = 4
 """Workloads below which their peaks are described but not predicted."""
 
 TEXT = (
-    "One node, its power at its supplies' inputs through one workload after another. The node's power is the sum of its supplies in every "
-    "row, and the power factor is that power over the sum of volts times amperes, so neither checks the other.",
+    "One node, its power at its supplies' inputs through one workload after another. Where the node's power is the sum of its supplies, or "
+    "its power factor that power over volts times amperes, neither checks the other; the findings say whether it is so.",
     "Workloads stand in order of time; the first half of them fits, the later ones test: each supply's share and offset, and reactive "
     "power of the supplies' filters, constant and in proportion (`twin/forecast/node_meter.py`). Peaks are means over one minute. The 90 % "
     "interval in which one more workload should peak is from the first half alone.",
