@@ -33,7 +33,7 @@ def _allocate(plant: Plant, scenarios: int) -> Out:
     return Out(
         floats(x), floats(x), floats(x), np.ones((scenarios, x), bool), floats(c), floats(c), floats(c), floats(c),
         floats(a), floats(a), floats(a), floats(a), floats(a), floats(h), floats(h), floats(h), np.ones((scenarios, h), bool),
-        side_out(plant, scenarios), floats(plant.pumps.n),
+        floats(plant.pumps.n),
         np.zeros(scenarios), np.zeros(scenarios), np.zeros(scenarios),
     )  # fmt: skip
 
@@ -101,20 +101,21 @@ def solve_heat(
     """
     inp, held = _inputs(plant, loads, flow, row, gear_on, alive_row, ambient)
     out = _allocate(plant, row.size)
-    side = side_of(plant)
-    fixed_point(_layout(plant), _exchangers(plant.cdus), _exchangers(plant.air_units), side, inp, out, HEAT_TOLERANCE, MAX_PASSES)
+    side, outside = side_of(plant), side_out(plant, row.size)
+    cdus, units = _exchangers(plant.cdus), _exchangers(plant.air_units)
+    fixed_point(_layout(plant), cdus, units, side, inp, out, outside, HEAT_TOLERANCE, MAX_PASSES)
     if (out.change > 100.0 * HEAT_TOLERANCE).any():
         s = int(np.argmax(out.change))
         raise NotConverged(
             f"the heat balance of scenario {s} did not settle in {MAX_PASSES} passes (last change {out.change[s]:.1e} of its heat)",
             scenario=s, residual=float(out.change[s]),
         )  # fmt: skip
-    evaporate(side, inp.weather, out.side)
-    state = _state(plant, loads, flow, row, gear_on[alive_row], out, held)
+    evaporate(side, inp.weather, outside)
+    state = _state(plant, loads, flow, row, gear_on[alive_row], out, outside, held)
     return state, out.loop_kg_s, out.stranded + held.sum(axis=1), out.vented
 
 
-def _state(plant: Plant, loads: Loads, flow: FlowState, row: Ints, gear_on: Bools, out: Out, held: Floats) -> HeatState:
+def _state(plant: Plant, loads: Loads, flow: FlowState, row: Ints, gear_on: Bools, out: Out, outside: SideOut, held: Floats) -> HeatState:
     racks, cdus = plant.racks, plant.cdus
     fws_ok = np.concatenate([out.loop_ok, np.ones((row.size, 1), bool)], axis=1)
     unit_ok = fws_ok[:, plant.air_units.fws]
@@ -140,7 +141,7 @@ def _state(plant: Plant, loads: Loads, flow: FlowState, row: Ints, gear_on: Bool
         loop_supply_c=loop_supply, loop_return_c=np.where(loop_ok, out.loop_return, np.inf),
         cdu_w=out.cdu_w, cdu_supply_c=out.cdu_c, cdu_valve_frac=out.cdu_valve, air_unit_w=out.unit_w,
         hall_supply_c=hall_supply, hall_return_c=np.where(hall_ok, out.hall_return, np.inf), hall_w=out.hall_heat,
-        **_outside(plant, out.side), gear_w=_gear_power(plant, flow, row, gear_on, out),
+        **_outside(plant, outside), gear_w=_gear_power(plant, flow, row, gear_on, out, outside),
         coolant_c=coolant, plate_inlet_c=plate.inlet_c + plate.series_k_w * loads.chip_w,
         chip_c=chip, memory_c=chip + racks.r_memory_k_w * loads.chip_w, runaway=np.zeros(chip.shape, bool), leakage_w=np.zeros(chip.shape),
         rack_return_c=np.where(wet, coolant + rise, coolant),
@@ -154,22 +155,22 @@ def _each(owner: Ints, ok: Bools, groups: int) -> Bools:
     return result
 
 
-def _gear_power(plant: Plant, flow: FlowState, row: Ints, gear_on: Bools, out: Out) -> Floats:
+def _gear_power(plant: Plant, flow: FlowState, row: Ints, gear_on: Bools, out: Out, outside: SideOut) -> Floats:
     power = np.zeros((row.size, plant.gear.n))
     power[:, plant.cdus.gear] += out.cdu_power
     power += sum_by(out.pump_power + flow.pump_w[row], plant.pumps.gear, plant.gear.n)
     power[:, plant.air_units.gear] += out.unit_power
-    return power + side_power_w(plant, out.side, gear_on)
+    return power + side_power_w(plant, outside, gear_on)
 
 
 def _outside(plant: Plant, side: SideOut) -> dict[str, Any]:
     """What a heat state says of towers, dry coolers and chillers."""
     t = plant.towers
-    drift = np.where(side.tower_w > 0.0, t.drift_frac * t.water_kg_s, 0.0)
+    drift = np.where(side.tower.w > 0.0, t.drift_frac * t.water_kg_s, 0.0)
     return {
-        "tower_w": side.tower_w, "tower_fan_frac": side.tower_fan, "tower_in_bounds": side.tower_ok, "tower_on": side.tower_on,
+        "tower_w": side.tower.w, "tower_fan_frac": side.tower.fan, "tower_in_bounds": side.tower.ok, "tower_on": side.tower.on,
         "tower_evaporation_kg_s": side.tower_kg_s, "tower_water_kg_s": makeup_kg_s(side.tower_kg_s, drift, t.cycles),
-        "dry_w": side.dry_w, "dry_fan_frac": side.dry_fan,
-        "dry_water_kg_s": makeup_kg_s(side.dry_kg_s, np.zeros_like(side.dry_kg_s), plant.dry_coolers.cycles),
+        "dry_w": side.dry.w, "dry_fan_frac": side.dry.fan,
+        "dry_water_kg_s": makeup_kg_s(side.dry.kg_s, np.zeros_like(side.dry.kg_s), plant.dry_coolers.cycles),
         "chiller_w": side.chiller_w, "chiller_in_bounds": side.chiller_ok, "reuse_w": side.reuse_w,
     }  # fmt: skip

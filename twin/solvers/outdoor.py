@@ -13,7 +13,7 @@ from twin.solvers.drycooler import DryCoolers, crossflow_ua_w_k
 from twin.solvers.jit import plain
 from twin.solvers.laws import YORK_APPROACH_K, YORK_RANGE_K, YORK_WET_BULB_C, york_approach_k
 from twin.solvers.moistair import CP_AIR_J_KG_K
-from twin.solvers.plantside import YORK, Side, SideOn, SideOut, Weather
+from twin.solvers.plantside import YORK, DryOut, Side, SideOn, SideOut, TowerOut, Weather
 from twin.solvers.tower import Towers, merkel_constant
 from twin.state import Ambient
 
@@ -99,17 +99,17 @@ def side_out(plant: Plant, scenarios: int) -> SideOut:
 
     w, d, k = plant.towers.n, plant.dry_coolers.n, plant.chillers.n
     return SideOut(
-        zero(w), zero(w), flag(w, True), flag(w, False), zero(w), zero(d), zero(d), flag(d, False), zero(d), zero(k), zero(k),
-        flag(k, True), zero(plant.loops.n),
+        TowerOut(zero(w), zero(w), flag(w, True), flag(w, False)), zero(w), DryOut(zero(d), zero(d), flag(d, False), zero(d)),
+        zero(k), zero(k), flag(k, True), zero(plant.loops.n),
     )  # fmt: skip
 
 
 def side_power_w(plant: Plant, out: SideOut, gear_on: Bools) -> Floats:
     """(S, G) electrical power of the plant side: fans by the cubic law, pumps of what runs, compressors."""
     t, d, k = plant.towers, plant.dry_coolers, plant.chillers
-    power = np.zeros((out.tower_w.shape[0], plant.gear.n))
-    power[:, t.gear] = np.where(gear_on[:, t.gear] & out.tower_on, t.fan_w * out.tower_fan**3 + t.pump_w, 0.0)
-    power[:, d.gear] = np.where(gear_on[:, d.gear] & out.dry_on, d.fan_w * out.dry_fan**3 + d.pump_w, 0.0)
+    power = np.zeros((out.tower.w.shape[0], plant.gear.n))
+    power[:, t.gear] = np.where(gear_on[:, t.gear] & out.tower.on, t.fan_w * out.tower.fan**3 + t.pump_w, 0.0)
+    power[:, d.gear] = np.where(gear_on[:, d.gear] & out.dry.on, d.fan_w * out.dry.fan**3 + d.pump_w, 0.0)
     power[:, k.gear] = out.chiller_power
     return power
 

@@ -73,18 +73,30 @@ class SideOn(NamedTuple):
     chiller: Bools
 
 
-class SideOut(NamedTuple):
-    """Results by scenario; see :class:`twin.state.HeatState`."""
+class TowerOut(NamedTuple):
+    """Heat, fan speed, correlation inside its bounds, and running of each tower by scenario."""
 
-    tower_w: Floats
-    tower_fan: Floats
-    tower_ok: Bools
-    tower_on: Bools
+    w: Floats
+    fan: Floats
+    ok: Bools
+    on: Bools
+
+
+class DryOut(NamedTuple):
+    """Heat, fan speed, running, and water on the pads of each dry cooler by scenario."""
+
+    w: Floats
+    fan: Floats
+    on: Bools
+    kg_s: Floats
+
+
+class SideOut(NamedTuple):
+    """Results by scenario; see :class:`twin.state.HeatState`. Kernels of one kind of machine get its part alone: that compiles sooner."""
+
+    tower: TowerOut
     tower_kg_s: Floats
-    dry_w: Floats
-    dry_fan: Floats
-    dry_on: Bools
-    dry_kg_s: Floats
+    dry: DryOut
     chiller_w: Floats
     chiller_power: Floats
     chiller_ok: Bools
@@ -101,7 +113,8 @@ class Air(NamedTuple):
 
 @inner
 def _cells(
-    side: Side,
+    t: Towers,
+    york: Floats,
     own: Ints,
     alive: Bools,
     count: int,
@@ -111,25 +124,25 @@ def _cells(
     target_c: float,
     behind: float,
     s: int,
-    out: SideOut,
+    out: TowerOut,
 ) -> tuple[float, float, bool]:
     """Run the first ``count`` living cells, heat in proportion to their rating: supply, water temperature, whether all hold."""
-    t, total, n = side.towers, 0.0, 0
+    total, n = 0.0, 0
     for w in own:
         if alive[w] and n < count:
             total += t.duty_w[w]
             n += 1
     n, supply, water, held = 0, 0.0, 0.0, True
     for w in own:
-        out.tower_w[s, w], out.tower_fan[s, w], out.tower_ok[s, w], out.tower_on[s, w] = 0.0, 0.0, True, False
+        out.w[s, w], out.fan[s, w], out.ok[s, w], out.on[s, w] = 0.0, 0.0, True, False
         if not alive[w] or n >= count:
             continue
         n += 1
         share = t.duty_w[w] / total
         apart = behind * t.exchanger_k[w]
         want = target_c - apart - air.wet_c
-        fan, approach, ok = run_cell(t, w, side.york, cp, air.wet_c, air.pressure_pa, heat_w * share, want)
-        out.tower_w[s, w], out.tower_fan[s, w], out.tower_ok[s, w], out.tower_on[s, w] = heat_w * share, fan, ok, True
+        fan, approach, ok = run_cell(t, w, york, cp, air.wet_c, air.pressure_pa, heat_w * share, want)
+        out.w[s, w], out.fan[s, w], out.ok[s, w], out.on[s, w] = heat_w * share, fan, ok, True
         held = held and approach <= want + HELD_K
         water += share * (air.wet_c + approach)
         supply += share * (air.wet_c + approach + apart)
@@ -138,7 +151,8 @@ def _cells(
 
 @inner
 def _towers(
-    side: Side,
+    t: Towers,
+    york: Floats,
     own: Ints,
     alive: Bools,
     heat_w: float,
@@ -148,7 +162,7 @@ def _towers(
     behind: float,
     fewest: bool,
     s: int,
-    out: SideOut,
+    out: TowerOut,
 ) -> tuple[float, float]:
     """Run all cells, or the fewest that hold the target (more never do worse): supply and water temperature."""
     most = 0
@@ -158,27 +172,26 @@ def _towers(
         low, high = 0, most
         while high - low > 1:
             mid = (low + high) // 2
-            _, _, held = _cells(side, own, alive, mid, heat_w, cp, air, target_c, behind, s, out)
+            _, _, held = _cells(t, york, own, alive, mid, heat_w, cp, air, target_c, behind, s, out)
             if held:
                 high = mid
             else:
                 low = mid
         most = high
-    supply, water, _ = _cells(side, own, alive, most, heat_w, cp, air, target_c, behind, s, out)
+    supply, water, _ = _cells(t, york, own, alive, most, heat_w, cp, air, target_c, behind, s, out)
     return supply, water
 
 
 @inner
-def _able_w(side: Side, i: int, cp: float, air: Air, target_c: float, behind: float, wetted: float) -> float:
+def _able_w(d: DryCoolers, i: int, cp: float, air: Air, target_c: float, behind: float, wetted: float) -> float:
     """Heat that a dry cooler rejects at full fan speed with its supply at the target."""
-    d = side.dry
     above: float = target_c - behind * d.exchanger_k[i] - entering_c(d, i, air.dry_c, air.wet_c, wetted)
     return max(above, 0.0) / rise_k_w(d, i, cp, 1.0)
 
 
 @inner
 def _coolers(
-    side: Side,
+    d: DryCoolers,
     own: Ints,
     alive: Bools,
     heat_w: float,
@@ -188,7 +201,7 @@ def _coolers(
     behind: float,
     rest: float,
     s: int,
-    out: SideOut,
+    out: DryOut,
 ) -> tuple[float, float, float]:
     """Run dry coolers: dry while that holds the target, then with their pads.
 
@@ -197,18 +210,17 @@ def _coolers(
     Returns:
         Heat rejected, its supply and its water temperature.
     """
-    d = side.dry
     dry, wet = 0.0, 0.0
     for i in own:
-        out.dry_w[s, i], out.dry_fan[s, i], out.dry_on[s, i], out.dry_kg_s[s, i] = 0.0, 0.0, False, 0.0
+        out.w[s, i], out.fan[s, i], out.on[s, i], out.kg_s[s, i] = 0.0, 0.0, False, 0.0
         if alive[i]:
-            dry += _able_w(side, i, cp, air, target_c, behind, 0.0)
-            wet += _able_w(side, i, cp, air, target_c, behind, 1.0)
+            dry += _able_w(d, i, cp, air, target_c, behind, 0.0)
+            wet += _able_w(d, i, cp, air, target_c, behind, 1.0)
     wetted = 1.0 if dry < heat_w else 0.0
     able = wet if wetted > 0.0 else dry
     level = target_c
     if able < heat_w and rest == 0.0:
-        level = _level_c(side, own, alive, heat_w, cp, air, behind)
+        level = _level_c(d, own, alive, heat_w, cp, air, behind)
     elif able <= 0.0:
         return 0.0, target_c, target_c
     took = min(heat_w, able) if level == target_c else heat_w
@@ -216,22 +228,21 @@ def _coolers(
     for i in own:
         if not alive[i]:
             continue
-        most = _able_w(side, i, cp, air, level, behind, wetted)
+        most = _able_w(d, i, cp, air, level, behind, wetted)
         share = most / able if level == target_c else most / heat_w
         apart = behind * d.exchanger_k[i]
-        out.dry_w[s, i], out.dry_on[s, i] = share * took, share > 0.0
+        out.w[s, i], out.on[s, i] = share * took, share > 0.0
         above = level - apart - entering_c(d, i, air.dry_c, air.wet_c, wetted)
-        out.dry_fan[s, i] = speed_for(d, i, cp, share * took, above)
+        out.fan[s, i] = speed_for(d, i, cp, share * took, above)
         water += share * (level - apart)
         if wetted > 0.0 and d.assist[i] > 0.0:
-            out.dry_kg_s[s, i] = pad_water_kg_s(d, i, air.dry_c, air.wet_c, air.pressure_pa, out.dry_fan[s, i])
+            out.kg_s[s, i] = pad_water_kg_s(d, i, air.dry_c, air.wet_c, air.pressure_pa, out.fan[s, i])
     return took, level, water
 
 
 @inner
-def _level_c(side: Side, own: Ints, alive: Bools, heat_w: float, cp: float, air: Air, behind: float) -> float:
+def _level_c(d: DryCoolers, own: Ints, alive: Bools, heat_w: float, cp: float, air: Air, behind: float) -> float:
     """Supply at which dry coolers at full fan speed, pads wet, carry a heat: those that are colder than the air stand aside."""
-    d = side.dry
     level = -np.inf
     for _ in range(own.size + 1):
         slope, offset, n = 0.0, 0.0, 0
@@ -261,17 +272,17 @@ def _reject(
         dry += on.dry[z, i]
     took, level, tepid = 0.0, target_c, target_c
     if dry > 0.0:
-        took, level, tepid = _coolers(side, coolers, on.dry[z], heat_w, cp, air, target_c, behind, wet, s, out)
+        took, level, tepid = _coolers(side.dry, coolers, on.dry[z], heat_w, cp, air, target_c, behind, wet, s, out.dry)
     else:
         for i in coolers:
-            out.dry_w[s, i], out.dry_fan[s, i], out.dry_on[s, i], out.dry_kg_s[s, i] = 0.0, 0.0, False, 0.0
+            out.dry.w[s, i], out.dry.fan[s, i], out.dry.on[s, i], out.dry.kg_s[s, i] = 0.0, 0.0, False, 0.0
     left = heat_w - took
     count_none = dry > 0.0 and left <= 0.0
     if wet == 0.0 or count_none:
         for w in cells:
-            out.tower_w[s, w], out.tower_fan[s, w], out.tower_ok[s, w], out.tower_on[s, w] = 0.0, 0.0, True, False
+            out.tower.w[s, w], out.tower.fan[s, w], out.tower.ok[s, w], out.tower.on[s, w] = 0.0, 0.0, True, False
         return level, tepid, dry > 0.0
-    supply, water = _towers(side, cells, on.tower[z], left, cp, air, target_c, behind, side.fewest[f], s, out)
+    supply, water = _towers(side.towers, side.york, cells, on.tower[z], left, cp, air, target_c, behind, side.fewest[f], s, out.tower)
     if took > 0.0:
         supply = (took * level + left * supply) / heat_w
         water = (took * tepid + left * water) / heat_w
@@ -344,9 +355,9 @@ def solve_loop(
 def no_heat(side: Side, s: int, f: int, out: SideOut) -> None:
     """Nothing of a loop rejects heat in a scenario: its heat stays where it is, and is reported as stranded."""
     for w in side.tower_order[side.tower_first[f] : side.tower_first[f + 1]]:
-        out.tower_w[s, w], out.tower_ok[s, w] = 0.0, True
+        out.tower.w[s, w], out.tower.ok[s, w] = 0.0, True
     for i in side.dry_order[side.dry_first[f] : side.dry_first[f + 1]]:
-        out.dry_w[s, i], out.dry_on[s, i], out.dry_kg_s[s, i] = 0.0, False, 0.0
+        out.dry.w[s, i], out.dry.on[s, i], out.dry.kg_s[s, i] = 0.0, False, 0.0
     for c in side.chiller_order[side.chiller_first[f] : side.chiller_first[f + 1]]:
         out.chiller_w[s, c], out.chiller_power[s, c], out.chiller_ok[s, c] = 0.0, 0.0, True
     out.reuse_w[s, f] = 0.0
@@ -361,8 +372,8 @@ def evaporate(side: Side, weather: Weather, out: SideOut) -> None:
         weather: outdoor air.
         out: heat and fan speed are read, water is written.
     """
-    for s in range(out.tower_w.shape[0]):
+    for s in range(out.tower.w.shape[0]):
         dry, pressure = weather.dry_bulb_c[s], weather.pressure_pa[s]
         humidity = humidity_kg_kg(dry, weather.wet_bulb_c[s], pressure)
-        for w in range(out.tower_w.shape[1]):
-            out.tower_kg_s[s, w] = evaporation_kg_s(side.towers, w, dry, humidity, pressure, out.tower_w[s, w], out.tower_fan[s, w])
+        for w in range(out.tower.w.shape[1]):
+            out.tower_kg_s[s, w] = evaporation_kg_s(side.towers, w, dry, humidity, pressure, out.tower.w[s, w], out.tower.fan[s, w])

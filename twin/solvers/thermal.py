@@ -88,7 +88,6 @@ class Out(NamedTuple):
     hall_return: Floats
     hall_heat: Floats
     hall_ok: Bools
-    side: SideOut
     pump_power: Floats
     stranded: Floats
     vented: Floats
@@ -209,7 +208,9 @@ def _door(lay: Layout, x: Exchangers, s: int, a: int, air_w: float, on: bool, t_
 
 
 @inner
-def _facility(lay: Layout, cx: Exchangers, ax: Exchangers, side: Side, inp: Inputs, s: int, t_fws: Floats, phi: Floats, out: Out) -> None:
+def _facility(
+    lay: Layout, cx: Exchangers, ax: Exchangers, side: Side, inp: Inputs, s: int, t_fws: Floats, phi: Floats, out: Out, outside: SideOut
+) -> None:
     """Every facility loop: flow that valves ask for, its pumps, what cools it outside; new supply temperature and head."""
     z = inp.alive_row[s]
     n = lay.loop_fws.size
@@ -227,12 +228,12 @@ def _facility(lay: Layout, cx: Exchangers, ax: Exchangers, side: Side, inp: Inpu
         if not lay.loop_fws[f]:
             continue
         capacity = flow[f] * lay.loop_cp[f]
-        supply, ok = solve_loop(side, inp.side_on, z, inp.weather, s, f, heat[f], capacity, lay.loop_cp[f], lay.loop_set_c[f], out.side)
+        supply, ok = solve_loop(side, inp.side_on, z, inp.weather, s, f, heat[f], capacity, lay.loop_cp[f], lay.loop_set_c[f], outside)
         ok = (pumped[f] and ok) or heat[f] <= 0.0
         if not ok:
             supply = lay.loop_set_c[f]
             out.stranded[s] += heat[f]
-            no_heat(side, s, f, out.side)
+            no_heat(side, s, f, outside)
         t_fws[f] = supply
         out.loop_supply[s, f], out.loop_ok[s, f], out.loop_kg_s[s, f] = supply, ok, flow[f]
         out.loop_return[s, f] = supply + heat[f] / capacity if capacity > 0.0 else supply
@@ -284,7 +285,9 @@ def _total(row: Floats) -> float:
 
 
 @kernel
-def fixed_point(lay: Layout, cx: Exchangers, ax: Exchangers, side: Side, inp: Inputs, out: Out, tolerance: float, passes: int) -> None:
+def fixed_point(
+    lay: Layout, cx: Exchangers, ax: Exchangers, side: Side, inp: Inputs, out: Out, outside: SideOut, tolerance: float, passes: int
+) -> None:
     """Repeat the passes of every scenario until no unknown moves."""
     scenarios = inp.flow.size
     for s in range(scenarios):
@@ -299,8 +302,8 @@ def fixed_point(lay: Layout, cx: Exchangers, ax: Exchangers, side: Side, inp: In
             out.stranded[s], out.vented[s] = 0.0, 0.0
             _tcs(lay, cx, inp, s, t_fws, phi, t_hall, seen, out)
             _halls(lay, ax, inp, s, t_fws, phi, t_hall, out)
-            _facility(lay, cx, ax, side, inp, s, t_fws, phi, out)
-            fan, pump, chiller = _total(out.cdu_power[s]), _total(out.pump_power[s]), _total(out.side.chiller_power[s])
+            _facility(lay, cx, ax, side, inp, s, t_fws, phi, out, outside)
+            fan, pump, chiller = _total(out.cdu_power[s]), _total(out.pump_power[s]), _total(outside.chiller_power[s])
             moved = (abs(fan - before_fan) + abs(pump - before_pump) + abs(chiller - before_chiller)) / (scale + fan + pump + chiller)
             for f in range(t_fws.size):
                 moved = max(moved, 1e-2 * abs(t_fws[f] - before_t[f]), 1e-2 * abs(phi[f] - before_phi[f]))
