@@ -34,6 +34,7 @@ from deltalake import ColumnProperties, CommitProperties, DeltaTable, Transactio
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.fs import DeltaStorageHandler
 
+from telemetry.pace import Pace
 from telemetry.readings import FACTS_CODED
 from telemetry.remote import unusable
 from telemetry.schema import CATEGORIES, FACTS, QUARANTINE
@@ -315,15 +316,19 @@ def _writer() -> WriterProperties:
 
 
 class _Stream:
-    """Batches on their way to the writer; keeps the fault that stopped them, which the writer would only print."""
+    """Batches on their way to the writer, at its pace; keeps the fault that stopped them, which the writer would only print."""
 
     def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
         self._batches = batches
         self.fault: Exception | None = None
 
     def rows(self) -> Iterator[pa.RecordBatch]:
+        pace = Pace()
         try:
-            yield from self._batches
+            for batch in self._batches:
+                yield pace.hold(batch)
+                del batch
+                pace.wait()
         except (RacktwinError, OSError, ValueError, pa.ArrowException) as fault:
             self.fault = fault
             raise
