@@ -59,15 +59,15 @@ def test_measured_reported_and_inferred_are_told_apart(tmp_path: Path) -> None:
 
 def test_a_series_is_as_good_as_its_weakest_reading(tmp_path: Path) -> None:
     site = small_site(2)
-    stored(site, tmp_path, [("r1", "rack", "PhysicalSensor", 1e3)], steps=3)
+    stored(site, tmp_path, [("r1", "rack", "PhysicalSensor", 1e3), ("r2", "rack", "Synthesized", 1e3)], steps=3)
     more = tmp_path / "more"
     more.mkdir()
-    columns = {"time": times(4).slice(3), "element": ["r1"], "level": ["rack"], "part": [""], "quantity": ["power_w"], "value": [1e3],
-               "implementation": ["Synthesized"]}  # fmt: skip
+    columns = {"time": times(4).slice(3).take([0, 0]), "element": ["r1", "r2"], "level": ["rack"] * 2, "part": [""] * 2,
+               "quantity": ["power_w"] * 2, "value": [1e3] * 2, "implementation": ["Synthesized", "Reported"]}  # fmt: skip
     ingest(site, write(more / "x.parquet", columns), tmp_path / "s", clock=lambda: NOW)
     power = power_of(site, Store.open(tmp_path / "s"))
-    assert power.origin == ("inferred", "") and power.basis == ("rack", "")
-    np.testing.assert_allclose(power.sigma_w[:, 0], 1e3 * ERROR_FRAC["inferred"] / ROOT3)
+    assert power.origin == ("inferred", "inferred") and power.basis == ("rack", "rack")
+    np.testing.assert_allclose(power.sigma_w, 1e3 * ERROR_FRAC["inferred"] / ROOT3)
 
 
 def test_what_is_left_of_a_parent_has_the_errors_of_all_that_was_read(tmp_path: Path) -> None:
@@ -109,6 +109,14 @@ def test_racks_are_filled_from_their_feeds_less_their_siblings(tmp_path: Path) -
     assert power.basis == ("rack", "node", "feed:pdu-a+pdu-b", "feed:pdu-a+pdu-b") and power.unmetered == ()
     np.testing.assert_allclose(power.power_w[0], [2e3, 5e3, 5e3, 10e3])
     np.testing.assert_allclose(power.power_w.sum(axis=1), 22e3)
+
+
+def test_what_is_left_of_feeds_has_the_errors_of_feeds_racks_and_gear(tmp_path: Path) -> None:
+    site = small_site(2)
+    rows: list[Row] = [("pdu-a", "pdu", "PhysicalSensor", 9e3), ("pdu-b", "pdu", "PhysicalSensor", 5e3), ("r1", "rack", "Reported", 6e3)]
+    power = power_of(site, stored(site, tmp_path, [*rows, ("cdu-1", "cdu", "Reported", 1e3)]))
+    expected = np.sqrt((9e3 * 0.01) ** 2 + (5e3 * 0.01) ** 2 + (6e3 * 0.05) ** 2 + (1e3 * 0.05) ** 2) / ROOT3
+    np.testing.assert_allclose(power.sigma_w[:, 1], expected)
 
 
 def test_a_feed_loses_what_its_model_says_and_output_readings_lose_nothing(tmp_path: Path) -> None:

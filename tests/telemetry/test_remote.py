@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.peers import peers_python
 from telemetry.housekeeping import check_store
-from telemetry.ingest import digest_of, ingest
+from telemetry.ingest import ingest
 from telemetry.live import watch
+from telemetry.source import digest_of
 from telemetry.store import Store
-from tests.conftest import NO_PEERS, peers_python
+from tests.conftest import NO_PEERS
 from tests.telemetry.small import NOW, doubtful_file, flat, rack_file, small_site
 from topology.errors import StoreError, TelemetryError
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from telemetry.housekeeping import check_store
-from telemetry.ingest import digest_of, ingest
+from telemetry.ingest import ingest
+from telemetry.source import digest_of
 from telemetry.store import Store
 from tests.telemetry.small import NOW, doubtful_file, rack_file, small_site
 from topology.errors import StoreError, TelemetryError
@@ -21,6 +22,7 @@ from topology.errors import StoreError, TelemetryError
 IN_FOUR_MB = """
 import json, pathlib, sys
 from telemetry.ingest import ingest
+from telemetry.source import digest_of
 from telemetry.store import Store
 from tests.telemetry.small import NOW, small_site
 from topology.errors import StoreError
