@@ -104,18 +104,21 @@ def valve_share(x: Exchangers, i: int, hot_kg_s: float, full_kg_s: float, want_w
 
 
 @inner
-def _floor(x: Exchangers, i: int, hot_kg_s: float, full_kg_s: float, back_c: float, cold_c: float, set_c: float) -> float:
-    """Share of full fan speed where a unit under its controller settles below the set-point; 0 where it holds the set-point.
+def _floor(
+    x: Exchangers, i: int, hot_kg_s: float, full_kg_s: float, back_c: float, cold_c: float, set_c: float, whole: bool
+) -> tuple[float, float, float]:  # fmt: skip
+    """Where a unit under its controller settles below the set-point: share of full fan speed, heat, and its slope with the return.
 
     The share asked for falls in steps with the outlet and the outlet falls with the share, so the two meet once: in a row of the
-    table, found by halving, or at the temperature between two rows, where the firmware dithers and this is the mean of both duties.
+    table, found by halving, or at the temperature between two rows, where the firmware dithers and this is the mean of both duties
+    (worked out where ``whole`` is asked for, else 1). Share 0: it holds the set-point.
     """
     span, capacity = back_c - cold_c, hot_kg_s * x.hot_cp_j_kg_k[i]
     if full_kg_s <= 0.0 or span <= 0.0:
-        return 0.0
+        return 0.0, 0.0, 0.0
     most = reach_w_k(x, i, hot_kg_s, floor_share(set_c, cold_c) * full_kg_s)
     if most * span <= capacity * (back_c - set_c):
-        return 0.0
+        return 0.0, 0.0, 0.0
     low, high = -1, COOLANT_STEPS.shape[0] - 1  # the outlet at the duty of row `high` is not above that row
     while high - low > 1:
         mid = (low + high) // 2
@@ -128,31 +131,47 @@ def _floor(x: Exchangers, i: int, hot_kg_s: float, full_kg_s: float, back_c: flo
     reach = reach_w_k(x, i, hot_kg_s, share * full_kg_s)
     edge = COOLANT_STEPS[low, 0] if low >= 0 else -math.inf
     if back_c - reach * span / capacity > edge:
-        return share
-    want = capacity * (back_c - edge) / span
-    return share * valve_share(x, i, hot_kg_s, share * full_kg_s, want, reach, 0.0)
+        return share, reach * span, reach
+    heat = capacity * (back_c - edge)
+    mean = share * valve_share(x, i, hot_kg_s, share * full_kg_s, heat / span, reach, 0.0) if whole else 1.0
+    return mean, heat, capacity
+
+
+@inner
+def _as_before(x: Exchangers, members: Ints, k: int, hot_kg_s: Floats, full_kg_s: Floats, cold_c: Floats) -> bool:
+    """Whether a member of a bank is of the same make, and in the same state, as the one before it."""
+    if k == 0:
+        return False
+    i, j = members[k], members[k - 1]
+    state = hot_kg_s[i] == hot_kg_s[j] and full_kg_s[i] == full_kg_s[j] and cold_c[i] == cold_c[j] and x.firmware[i] == x.firmware[j]
+    films = x.ua_w_k[i] == x.ua_w_k[j] and x.hot_share_frac[i] == x.hot_share_frac[j] and x.fouling_k_w[i] == x.fouling_k_w[j]
+    flows = x.hot_kg_s[i] == x.hot_kg_s[j] and x.cold_kg_s[i] == x.cold_kg_s[j]
+    powers = x.hot_exponent[i] == x.hot_exponent[j] and x.cold_exponent[i] == x.cold_exponent[j]
+    return state and films and flows and powers and x.hot_cp_j_kg_k[i] == x.hot_cp_j_kg_k[j] and x.cold_cp_j_kg_k[i] == x.cold_cp_j_kg_k[j]
 
 
 @inner
 def _settled_return(
     x: Exchangers, members: Ints, hot_kg_s: Floats, full_kg_s: Floats, cold_c: Floats, duty_w: float, set_c: float, reach: Floats,
-    back_c: float,
+    again: Bools, back_c: float,
 ) -> float:  # fmt: skip
     """Return temperature of a bank with units under their controller: Newton in a bracket, bisection where it would leave it."""
     low, high, back = set_c - 1.0, math.inf, back_c
     for i in members:
         low = min(low, cold_c[i] - 1.0)
     for _ in range(200):
-        got, slope = 0.0, 0.0
+        got, slope, share, heat, own = 0.0, 0.0, 0.0, 0.0, 0.0
         for k, i in enumerate(members):
             c, e = hot_kg_s[i] * x.hot_cp_j_kg_k[i], reach[k]
             if c <= 0.0 or e <= 0.0:
                 continue
             free, most = c * (back - set_c), e * (back - cold_c[i])
-            share = _floor(x, i, hot_kg_s[i], full_kg_s[i], back, cold_c[i], set_c) if x.firmware[i] else 0.0
+            if not again[k]:
+                share = 0.0
+                if x.firmware[i]:
+                    share, heat, own = _floor(x, i, hot_kg_s[i], full_kg_s[i], back, cold_c[i], set_c, False)
             if share > 0.0:
-                own = reach_w_k(x, i, hot_kg_s[i], share * full_kg_s[i])
-                got += own * (back - cold_c[i])
+                got += heat
                 slope += own
             else:
                 got += min(free, most)
@@ -193,13 +212,14 @@ def solve_bank(
         Return temperature, mixed supply temperature, and whether the duty is carried (false: nothing runs).
     """
     capacity, total, any_firmware = 0.0, 0.0, False
-    guess, reach = np.zeros(members.size), np.zeros(members.size)
+    guess, reach, again = np.zeros(members.size), np.zeros(members.size), np.zeros(members.size, np.bool_)
     for k, i in enumerate(members):
+        again[k] = _as_before(x, members, k, hot_kg_s, full_kg_s, cold_c)
         guess[k] = out_valve[i]
         out_w[i], out_c[i], out_valve[i] = 0.0, set_c, 0.0
         capacity += hot_kg_s[i] * x.hot_cp_j_kg_k[i]
         if hot_kg_s[i] > 0.0:
-            reach[k] = reach_w_k(x, i, hot_kg_s[i], full_kg_s[i])
+            reach[k] = reach[k - 1] if again[k] else reach_w_k(x, i, hot_kg_s[i], full_kg_s[i])
             any_firmware = any_firmware or x.firmware[i]
         total += reach[k]
     if duty_w <= 0.0:
@@ -208,7 +228,7 @@ def solve_bank(
         return set_c, set_c, False
     back = set_c + duty_w / capacity
     if any_firmware:
-        back = _settled_return(x, members, hot_kg_s, full_kg_s, cold_c, duty_w, set_c, reach, back)
+        back = _settled_return(x, members, hot_kg_s, full_kg_s, cold_c, duty_w, set_c, reach, again, back)
     else:
         for _ in range(2 * members.size + 4):
             got, slope = 0.0, 0.0
@@ -228,11 +248,16 @@ def solve_bank(
         c, e = hot_kg_s[i] * x.hot_cp_j_kg_k[i], reach[k]
         if c <= 0.0:
             continue
+        if again[k] and guess[k] == guess[k - 1]:
+            j = members[k - 1]
+            out_w[i], out_c[i], out_valve[i] = out_w[j], out_c[j], out_valve[j]
+            supply += c * out_c[i] / capacity
+            continue
         free, most = c * (back - set_c), e * (back - cold_c[i])
-        share = _floor(x, i, hot_kg_s[i], full_kg_s[i], back, cold_c[i], set_c) if x.firmware[i] else 0.0
-        out_w[i] = min(free, most)
-        if share > 0.0:
-            out_w[i] = reach_w_k(x, i, hot_kg_s[i], share * full_kg_s[i]) * (back - cold_c[i])
+        share, heat = 0.0, 0.0
+        if x.firmware[i]:
+            share, heat, _ = _floor(x, i, hot_kg_s[i], full_kg_s[i], back, cold_c[i], set_c, True)
+        out_w[i] = heat if share > 0.0 else min(free, most)
         out_c[i] = back - out_w[i] / c
         supply += c * out_c[i] / capacity
         span = back - cold_c[i]

@@ -78,9 +78,9 @@ def rise_k_w(d: DryCoolers, i: int, cp_j_kg_k: float, speed: float) -> float:
 
 
 @kernel
-def entering_c(d: DryCoolers, i: int, dry_bulb_c: float, wet_bulb_c: float, wetted: float) -> float:
-    """Air that enters the coil: outdoor air, or behind its pads ``T - e (T - T_wet)`` (ASHRAE Systems 2020, ch. 41), ``wetted`` 1."""
-    temp: float = dry_bulb_c - wetted * (d.assist[i] * (dry_bulb_c - wet_bulb_c))
+def entering_c(d: DryCoolers, i: int, dry_bulb_c: float, wet_bulb_c: float, wetted_frac: float) -> float:
+    """Air that enters the coil: outdoor air, or behind pads that are wet ``T - e (T - T_wet)`` (ASHRAE Systems 2020, ch. 41)."""
+    temp: float = dry_bulb_c - wetted_frac * (d.assist[i] * (dry_bulb_c - wet_bulb_c))
     return temp
 
 
