@@ -21,7 +21,8 @@ from topology.units import UNITS, Unit, from_canonical, split, to_canonical
 
 PEOPLE: Mapping[str, tuple[str, ...]] = {
     "power": ("kw",), "apparent_power": ("kva",), "pressure": ("kpa",), "volume_flow": ("lpm",), "fraction": (),
-    "energy_price": ("usd_kwh",), "demand_price": ("usd_kw",), "mass_per_energy": ("g_kwh",), "inverse_power": ("per_kw",), "voltage": (), "current": (), "temperature": (), "mass": (),
+    "energy_price": ("usd_kwh",), "demand_price": ("usd_kw",), "mass_per_energy": ("g_kwh",), "inverse_power": ("per_kw",),
+    "voltage": (), "current": (), "temperature": (), "mass": (),
 }  # fmt: skip
 """Quantity to the units that people write it in, best first; any other stays in its canonical unit."""
 SMALL: Mapping[str, str] = {"diameter_m": "mm", "roughness_m": "mm"}

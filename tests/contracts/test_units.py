@@ -36,9 +36,9 @@ COMPOUND = (
 )
 """Units of laws that no people's file uses, and that need no conversion therefore."""
 DIMENSIONLESS = {
-    "cop", "correlation", "effectiveness", "ere", "exponent", "factor", "friction", "itue", "lg", "lg_ratio", "ln_mu", "ntu", "power_factor",
-    "probability", "prandtl", "pue", "pue_1", "pue_2", "pue_3", "quantile", "relative_roughness", "relaxation", "residual", "reynolds", "share", "speed",
-    "tolerance", "tue", "utilisation", "weight",
+    "cop", "correlation", "effectiveness", "ere", "exponent", "factor", "friction", "itue", "lg", "lg_ratio", "ln_mu", "ntu",
+    "power_factor", "probability", "prandtl", "pue", "pue_1", "pue_2", "pue_3", "quantile", "relative_roughness", "relaxation",
+    "residual", "reynolds", "share", "speed", "tolerance", "tue", "utilisation", "weight",
 }  # fmt: skip
 """Names that say by themselves that they have no unit."""
 BESIDE_ITS_UNIT = {"high", "low", "offset", "rmse", "scale", "value", "x", "y", "z"}

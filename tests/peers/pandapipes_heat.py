@@ -13,8 +13,13 @@ import pandapipes as pp
 asked = json.load(sys.stdin)
 net = pp.create_empty_network()
 net.fluid = pp.create_constant_fluid(
-    name="coolant", fluid_type="liquid", density=asked["rho_kg_m3"], viscosity=asked["mu_pa_s"], heat_capacity=asked["cp_j_kg_k"],
-    compressibility=1.0, der_compressibility=0.0,
+    name="coolant",
+    fluid_type="liquid",
+    density=asked["rho_kg_m3"],
+    viscosity=asked["mu_pa_s"],
+    heat_capacity=asked["cp_j_kg_k"],
+    compressibility=1.0,
+    der_compressibility=0.0,
 )
 kelvin, racks = 273.15, asked["racks"]
 supply = [pp.create_junction(net, pn_bar=5.0, tfluid_k=kelvin + asked["supply_c"]) for _ in range(len(racks) + 1)]
@@ -24,7 +29,11 @@ for n in range(len(racks)):
     pp.create_pipe_from_parameters(net, supply[n], supply[n + 1], **pipe)
     pp.create_pipe_from_parameters(net, back[n + 1], back[n], **pipe)
     pp.create_heat_consumer(
-        net, supply[n + 1], back[n + 1], qext_w=-racks[n]["heat_w"], controlled_mdot_kg_per_s=racks[n]["flow_kg_s"],
+        net,
+        supply[n + 1],
+        back[n + 1],
+        qext_w=-racks[n]["heat_w"],
+        controlled_mdot_kg_per_s=racks[n]["flow_kg_s"],
     )
 pp.create_circ_pump_const_pressure(net, back[0], supply[0], p_flow_bar=6.0, plift_bar=2.0, t_flow_k=kelvin + asked["supply_c"])
 pp.pipeflow(net, mode="bidirectional", friction_model="colebrook", iter=200, tol_T=1e-8, tol_m=1e-10)

@@ -147,7 +147,8 @@ def _as_before(x: Exchangers, members: Ints, k: int, hot_kg_s: Floats, full_kg_s
     films = x.ua_w_k[i] == x.ua_w_k[j] and x.hot_share_frac[i] == x.hot_share_frac[j] and x.fouling_k_w[i] == x.fouling_k_w[j]
     flows = x.hot_kg_s[i] == x.hot_kg_s[j] and x.cold_kg_s[i] == x.cold_kg_s[j]
     powers = x.hot_exponent[i] == x.hot_exponent[j] and x.cold_exponent[i] == x.cold_exponent[j]
-    return state and films and flows and powers and x.hot_cp_j_kg_k[i] == x.hot_cp_j_kg_k[j] and x.cold_cp_j_kg_k[i] == x.cold_cp_j_kg_k[j]
+    media = x.hot_cp_j_kg_k[i] == x.hot_cp_j_kg_k[j] and x.cold_cp_j_kg_k[i] == x.cold_cp_j_kg_k[j]
+    return bool(state and films and flows and powers and media)
 
 
 @inner
