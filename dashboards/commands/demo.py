@@ -62,8 +62,8 @@ def _show(out: Console, answer: dict[str, Any]) -> None:
     solved, cases, replay, folder = answer["solve"], answer["cases"], answer["replay"], answer["folder"]
     out.print()
     out.print(
-        f"Now: IT {solved['it_power_w'] / 1e6:.2f} MW of {solved['site_power_w'] / 1e6:.2f} MW at the site, PUE {solved['pue']:.3f}, "
-        f"hottest accelerator {solved['hottest']['chip_temp_c']:.1f} degC in {solved['hottest']['element']}"
+        f"Now: IT {solved['it_power_w'] / 1e6:.2f} MW of {solved['site_power_w'] / 1e6:.2f} MW at the site, "
+        f"PUE {solved['pue_rack_input']:.3f} (category 3), hottest accelerator {solved['hottest']['chip_temp_c']:.1f} degC in {solved['hottest']['element']}"
     )
     out.print(
         f"Replay: {replay['frames']} minutes of {replay['rack_samples'] // replay['frames']} racks, solved in {replay['solve_s']:.1f} s"
@@ -75,7 +75,8 @@ def _show(out: Console, answer: dict[str, Any]) -> None:
     if answer["frontier"]:
         day = answer["frontier"]["replay"]
         out.print()
-        out.print(f"Frontier, a recorded day: {day['frames']} steps solved in {day['solve_s']:.1f} s, mean PUE {day['pue_mean']:.3f}")
+        pue = f"PUE {day['pue_mean']:.3f} with IT at its parts"
+        out.print(f"Frontier, a recorded day: {day['frames']} steps solved in {day['solve_s']:.1f} s, {pue}")
         _room(out, answer["frontier"]["headroom"], percent)
     out.print()
     out.print(f"Files: {folder}/exports ({len(answer['exports'])} files), site in {folder}/site, store in {folder}/store")

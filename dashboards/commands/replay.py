@@ -52,7 +52,7 @@ def _show(out: Console, name: str, answer: dict[str, Any]) -> None:
     for key in ("site", "it", "loss", "cooling"):
         kwh = from_canonical(float(answer[f"{key}_energy_j"]), UNITS["kwh"])
         out.print(f"  {_NAMES[key]:<18}{kwh:>14,.1f} kWh")
-    out.print(f"  {'mean PUE':<18}{answer['pue_mean']:>14.3f}" if answer["pue_mean"] else "  no IT load")
+    out.print(f"  {'mean PUE':<18}{answer['pue_mean']:>14.3f}     IT at its parts" if answer["pue_mean"] else "  no IT load")
     by = {k: v["racks"] for k, v in answer["load_origin"].items() if v["racks"]}
     out.print(f"  {'racks':<18}{', '.join(f'{n} {k}' for k, n in by.items())}" + _spread(answer["inferred"]))
     site_w = answer["site_power_w"]
