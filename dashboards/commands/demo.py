@@ -63,7 +63,8 @@ def _show(out: Console, answer: dict[str, Any]) -> None:
     out.print()
     out.print(
         f"Now: IT {solved['it_power_w'] / 1e6:.2f} MW of {solved['site_power_w'] / 1e6:.2f} MW at the site, "
-        f"PUE {solved['pue_rack_input']:.3f} (category 3), hottest accelerator {solved['hottest']['chip_temp_c']:.1f} degC in {solved['hottest']['element']}"
+        f"PUE {solved['pue_rack_input']:.3f} (category 3), "
+        f"hottest accelerator {solved['hottest']['chip_temp_c']:.1f} degC in {solved['hottest']['element']}"
     )
     out.print(
         f"Replay: {replay['frames']} minutes of {replay['rack_samples'] // replay['frames']} racks, solved in {replay['solve_s']:.1f} s"
