@@ -21,7 +21,7 @@ from topology.generate import generate
 from topology.kinds import Cdu, Loop, Manifold, Position, Rack
 from topology.plant import Plant, plant
 from topology.site import Site
-from twin.forecast.follow import CHUNK_STEPS, follow
+from twin.forecast.follow import chunk_steps, follow
 from twin.headroom.cases import all_cases, sweep
 from twin.loads import from_nameplate, from_power, from_utilisation
 from twin.solvers.steady import solve_steady
@@ -72,9 +72,11 @@ def steps_of_a_day() -> Iterator[Row]:
     load = from_power(where, nameplate * swing * rng.uniform(0.9, 1.0, (STEPS, where.racks.n)))
     weather = Ambient(17.0 + 3.0 * np.sin(2.0 * np.pi * (hour - 9.0) / 24.0))
 
+    size = chunk_steps(where.racks.n)
+
     def day() -> None:
-        for a in range(0, STEPS, CHUNK_STEPS):
-            rows = slice(a, a + CHUNK_STEPS)
+        for a in range(0, STEPS, size):
+            rows = slice(a, a + size)
             solve_steady(where, load.take(rows), weather.take(rows))
 
     (ours,) = medians(day, repeats=3)

@@ -23,8 +23,20 @@ from twin.loads import from_power, from_utilisation
 from twin.solvers.steady import solve_steady
 from twin.state import Ambient, SteadyState
 
-CHUNK_STEPS = 512
-"""Steps solved at a time; bounds memory, does not change results."""
+CHUNK_STEPS = (64, 512)
+"""Fewest and most steps solved at a time; bounds memory, does not change results."""
+CHUNK_VALUES = 1 << 17
+"""Steps times racks solved at a time within that: arrays of 1 MB, which stay in the cache between one operation and the next."""
+
+
+def chunk_steps(racks: int) -> int:
+    """Steps of a plant with so many racks that are solved at a time.
+
+    >>> chunk_steps(74), chunk_steps(882), chunk_steps(100_000)
+    (512, 148, 64)
+    """
+    low, high = CHUNK_STEPS
+    return min(max(CHUNK_VALUES // max(racks, 1), low), high)
 
 
 @dataclass(frozen=True)
@@ -125,8 +137,9 @@ def follow(
     table = limits(plant)
     began = clock.perf_counter()
     rows = []
-    for a in range(0, power.time.size, CHUNK_STEPS):
-        b = min(a + CHUNK_STEPS, power.time.size)
+    size = chunk_steps(plant.racks.n)
+    for a in range(0, power.time.size, size):
+        b = min(a + size, power.time.size)
         state = solve_steady(plant, from_power(plant, load[a:b]), Ambient(wet[a:b]))
         rows.append(_summary(plant, table, state))
         if progress:
