@@ -25,15 +25,16 @@ from twin.state import Ambient, SteadyState
 
 CHUNK_STEPS = (64, 512)
 """Fewest and most steps solved at a time; bounds memory, does not change results."""
-CHUNK_VALUES = 1 << 17
-"""Steps times racks solved at a time within that: arrays of 1 MB, which stay in the cache between one operation and the next."""
+CHUNK_VALUES = 1 << 16
+"""Steps times racks solved at a time within that: arrays of half a MB, which stay in
+the cache and in the allocator."""
 
 
 def chunk_steps(racks: int) -> int:
     """Steps of a plant with so many racks that are solved at a time.
 
     >>> chunk_steps(74), chunk_steps(882), chunk_steps(100_000)
-    (512, 148, 64)
+    (512, 74, 64)
     """
     low, high = CHUNK_STEPS
     return min(max(CHUNK_VALUES // max(racks, 1), low), high)
