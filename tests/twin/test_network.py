@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.agreements import Agreements
@@ -295,6 +295,7 @@ def random_mesh(seed: int, size: int) -> tuple[list[Node], list[Link]]:
 
 
 @given(st.integers(0, 100_000), st.integers(1, 25))
+@example(1172, 3)  # at rest: a drop below the rounding of pressures
 @settings(deadline=None, max_examples=60)
 def test_any_mesh_closes_and_does_not_depend_on_the_order_of_its_rows(seed: int, size: int) -> None:
     nodes, links = random_mesh(seed, size)
@@ -308,13 +309,14 @@ def test_any_mesh_closes_and_does_not_depend_on_the_order_of_its_rows(seed: int,
     assert np.abs(rest[2:]).max() <= 1e-9 * largest
     rho_g = WATER.rho_kg_m3 * WATER.gravity_m_s2
     head = dp + rho_g * (network.height_m[network.parts.start] - network.height_m[network.parts.end])
+    rounding_pa = 1e-12 * np.abs(state.pressure_pa[0]).max()
     for link, m, fall, where in zip(links, flow, head, state.state[0], strict=True):
         if link.check or isinstance(link, FlowControl):
             assert m >= 0.0
         if isinstance(link, FlowControl):
             assert m <= link.limit_kg_s
         if isinstance(link, (Pipe, Plate, Valve)) and LINK_STATES[int(where)] == "open" and abs(m) > 1e-6 * largest:
-            assert fall * m > 0.0
+            assert fall * m > 0.0 or abs(fall) <= rounding_pa
     order = np.random.default_rng(seed).permutation(len(links))
     turned = prepare(nodes[::-1], [links[k] for k in order], WATER)
     again = solve_network(turned)
