@@ -11,10 +11,9 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from deltalake import DeltaTable
 
-from telemetry.store import Store
+from telemetry.store import TABLES, Store
 from topology.errors import Finding, UsageError
 
-TABLES = ("readings", "quarantine")
 Progress = Callable[[int, int], None]
 SMALL_ROWS = 100_000
 """Rows below which a data file counts as small: a tenth of a row group as Parquet writers commonly make it (our choice)."""

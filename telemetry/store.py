@@ -40,6 +40,7 @@ from telemetry.remote import unusable
 from telemetry.schema import CATEGORIES, FACTS, QUARANTINE
 from topology.errors import RacktwinError, StoreError, TelemetryError
 
+TABLES = ("readings", "quarantine")
 _FORGOTTEN = 0
 _TRIES = 5
 _LONGEST_WRITE_H = 24
@@ -93,7 +94,7 @@ class Store:
             if _is_local(store.where) and path.exists():
                 if not path.is_dir():
                     raise TelemetryError(f"{path} is a file; a store is a folder or a URL")
-                others = sorted(p.name for p in path.iterdir() if p.name not in ("readings", "quarantine"))
+                others = sorted(p.name for p in path.iterdir() if p.name not in TABLES)
                 if others:
                     raise TelemetryError(f"{path} is no telemetry store and holds other things ({others[0]}); name a new folder")
             store._make("quarantine", QUARANTINE, [])
@@ -236,11 +237,11 @@ class Store:
         Args:
             retention_h: files younger than this stay [h]; it must be longer than the longest write.
         """
-        hours, names = max(int(retention_h), 0), ("readings", "quarantine")
-        before = sum(len(self.present(n)) for n in names)
-        for name in names:  # its own list repeats what was deleted before: count what is there
+        hours = max(int(retention_h), 0)
+        before = sum(len(self.present(n)) for n in TABLES)
+        for name in TABLES:  # its own list repeats what was deleted before: count what is there
             self.table(name).vacuum(hours, dry_run=False, enforce_retention_duration=False, full=True)
-        return before - sum(len(self.present(n)) for n in names)
+        return before - sum(len(self.present(n)) for n in TABLES)
 
     def present(self, name: str) -> frozenset[str]:
         """Paths in a table of the Parquet files that are there, whether a version names them or not."""

@@ -36,8 +36,6 @@ BASIN_S = 120.0
 """Water in a tower's basin, pipes and exchanger over its flow (estimate: two minutes)."""
 POSITION_M3 = 15.0
 """Air in a hall for each position: 3 m2 with aisles, 5 m high with plenum (estimate)."""
-FAN_RAMP_S = 10.0
-"""Time in which a fan's drive goes from rest to full speed (estimate)."""
 
 
 @dataclass(frozen=True)

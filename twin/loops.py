@@ -12,6 +12,7 @@ from topology.errors import UsageError, nearest
 from topology.models import Coolant
 from topology.plant import Plant
 from twin.solvers.moistair import saturation_pa
+from twin.solvers.network_parts import GRAVITY_M_S2
 from twin.solvers.pumping import LIMITS
 from twin.state import SteadyState
 
@@ -19,7 +20,6 @@ SPREAD_FLAG_FRAC = 0.05
 """Spread of branch flows over which a manifold is flagged (OCP ORV3 blind-mate manifold, recommended)."""
 VELOCITY_FLAG_M_S = 1.5
 """Velocity over which a manifold is flagged (OCP rack manifold white paper, 2023)."""
-GRAVITY_M_S2 = 9.80665
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from topology.site import Site
 
 ROW_PX, HALL_PX, EDGE_PX = 46, 30, 78
 _HEIGHT, _WIDTH, _GAP = 0.84, 0.92, 0.75
-_BELOW = {"family": "monospace"}
 
 
 @dataclass(frozen=True, slots=True)

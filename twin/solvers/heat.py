@@ -11,10 +11,10 @@ from topology.errors import NotConverged
 from topology.plant import Plant
 from twin.solvers.bank import Exchangers
 from twin.solvers.jit import plain
-from twin.solvers.outdoor import grouped, makeup_kg_s, side_of, side_on, side_out, side_power_w, weather_of
+from twin.solvers.outdoor import makeup_kg_s, side_of, side_on, side_out, side_power_w, weather_of
 from twin.solvers.plantside import SideOut, evaporate
 from twin.solvers.plates import plates
-from twin.solvers.scatter import sum_by
+from twin.solvers.scatter import grouped, sum_by
 from twin.solvers.thermal import Inputs, Layout, Out, fixed_point
 from twin.state import Ambient, FlowState, HeatState, Loads
 

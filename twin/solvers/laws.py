@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from topology.axes import Floats
-from twin.solvers.jit import kernel
+from twin.solvers.jit import inner, kernel
 
 YORK_WET_BULB_C = (-34.4, 26.6667)
 YORK_RANGE_K = (1.1111, 22.2222)
@@ -59,6 +59,31 @@ def york_approach_k(wet_bulb_c: float, range_k: float, lg: float, c: Floats) -> 
             k += 3
         scale *= lg
     return total
+
+
+@inner
+def narrowed(
+    low: float, f_low: float, high: float, f_high: float, side: int, x: float, f: float
+) -> tuple[float, float, float, float, int]:  # fmt: skip
+    """A bracket of a rising function's root with one more point in it, by the Illinois rule of regula falsi.
+
+    The end that stays twice in a row has its value halved, so that the next secant moves it (Dowell and Jarratt, BIT 11, 1971).
+
+    Args:
+        low: lower end of the bracket.
+        f_low: function there, below 0.
+        high: upper end.
+        f_high: function there, above 0.
+        side: which end moved last: -1 the lower, 1 the upper, 0 none yet.
+        x: new point inside the bracket.
+        f: function there.
+
+    Returns:
+        Both ends with their values, and which one moved.
+    """
+    if f > 0.0:
+        return low, f_low * (0.5 if side == 1 else 1.0), x, f, 1
+    return x, f, high, f_high * (0.5 if side == -1 else 1.0), -1
 
 
 @kernel

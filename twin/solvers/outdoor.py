@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from topology.axes import Bools, Floats, Ints
+from topology.axes import Bools, Floats
 from topology.errors import SiteError
 from topology.outdoor_axes import DryCoolerAxis, TowerAxis
 from topology.plant import Plant
@@ -14,17 +14,12 @@ from twin.solvers.jit import plain
 from twin.solvers.laws import YORK_APPROACH_K, YORK_RANGE_K, YORK_WET_BULB_C, york_approach_k
 from twin.solvers.moistair import CP_AIR_J_KG_K
 from twin.solvers.plantside import YORK, DryOut, Side, SideOn, SideOut, TowerOut, Weather
+from twin.solvers.scatter import grouped
 from twin.solvers.tower import Towers, merkel_constant
 from twin.state import Ambient
 
 RATING_PA = 101325.0
 """Pressure at which towers are rated (ISO 2533, sea level)."""
-
-
-def grouped(owner: Ints, groups: int) -> tuple[Ints, Ints]:
-    """Members of each group: indices in order of their group, and the (groups + 1,) offsets into them."""
-    order = np.argsort(owner, kind="stable").astype(np.int64)
-    return order, np.searchsorted(owner[order], np.arange(groups + 1)).astype(np.int64)
 
 
 def side_of(plant: Plant) -> Side:

@@ -15,6 +15,7 @@ import numpy as np
 from topology.axes import Bools, Floats, Ints
 from twin.solvers.jit import inner, kernel
 from twin.solvers.ladder import ladder
+from twin.solvers.laws import narrowed
 
 MEET = 1e-12
 """Share of a loop's flow within which its pumps and its manifolds must agree."""
@@ -151,16 +152,7 @@ def _cross(low: float, high: float, speed: float, hold: float, x: int, rig: Rig,
         if not a < c < b:
             c = 0.5 * (a + b)
         fc, want, worst = _gap(c * c, speed, hold, x, rig, p, case)
-        if fc > 0.0:
-            b, fb = c, fc
-            if side == 1:
-                fa *= 0.5
-            side = 1
-        else:
-            a, fa = c, fc
-            if side == -1:
-                fb *= 0.5
-            side = -1
+        a, fa, b, fb, side = narrowed(a, fa, b, fb, side, c, fc)
     return c * c, max(worst, abs(fc) / want if want > 0.0 else 0.0)
 
 

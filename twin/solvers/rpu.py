@@ -25,12 +25,10 @@ FAN_KP, FAN_KI, FAN_KD = -15.0, -0.1, -0.01
 """Gains of the fans [% of duty per K, a step of one second]."""
 FAN_INTEGRAL = (0.0, 90.0)
 FAN_DUTY = (10.0, 100.0)
-FAN_INTERVAL_S = 1.0
 PUMP_KP, PUMP_KI, PUMP_KD = 0.5, 0.03, 0.01
 """Gains of the pumps [% of duty per L/min, a step of five seconds]."""
 PUMP_INTEGRAL = (-5.0, 90.0)
 PUMP_DUTY = (20.0, 100.0)
-PUMP_INTERVAL_S = 5.0
 PUMP_BASE = 10.0
 """Step duty beneath the pumps' PID when they follow a flow [%]."""
 AIR_STEPS = np.array([[30.0, 5.0], [31.0, 7.0], [32.0, 9.0], [33.0, 11.0], [34.0, 13.0], [35.0, 15.0], [36.0, 17.0], [40.0, 19.0]])

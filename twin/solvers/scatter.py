@@ -1,4 +1,4 @@
-"""Sums over owners: how rack, pump and branch values become loop, hall and gear values."""
+"""Members and sums of owners: how rack, pump and branch values become loop, hall and gear values."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ import numpy as np
 
 from topology.axes import Floats, Ints
 from twin.solvers.jit import kernel, plain
+
+
+def grouped(owner: Ints, groups: int) -> tuple[Ints, Ints]:
+    """Members of each group: indices in order of their group, and the (groups + 1,) offsets into them."""
+    order = np.argsort(owner, kind="stable").astype(np.int64)
+    return order, np.searchsorted(owner[order], np.arange(groups + 1)).astype(np.int64)
 
 
 def sum_by(values: Floats, owner: Ints, groups: int) -> Floats:

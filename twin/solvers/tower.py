@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from topology.axes import Floats
 from twin.solvers.jit import inner, kernel
-from twin.solvers.laws import YORK_APPROACH_K, YORK_LG_MAX, YORK_RANGE_K, YORK_WET_BULB_C, york_approach_k
+from twin.solvers.laws import YORK_APPROACH_K, YORK_LG_MAX, YORK_RANGE_K, YORK_WET_BULB_C, narrowed, york_approach_k
 from twin.solvers.moistair import enthalpy_j_kg, saturated_at_c, saturated_j_kg, saturated_kg_kg
 
 LEAST_RANGE_K = 1e-6
@@ -126,14 +126,7 @@ def merkel_approach_k(t: Towers, w: int, cp_j_kg_k: float, wet_bulb_c: float, pr
         f = merkel_w(t, w, cp_j_kg_k, wet_bulb_c, pressure_pa, range_k, mid, speed) - heat
         if abs(f) <= 1e-13 * heat or high - low < 1e-12:
             break
-        if f < 0.0:
-            low, f_low = mid, f
-            f_high *= 0.5 if side == -1 else 1.0
-            side = -1
-        else:
-            high, f_high = mid, f
-            f_low *= 0.5 if side == 1 else 1.0
-            side = 1
+        low, f_low, high, f_high, side = narrowed(low, f_low, high, f_high, side, mid, f)
     return mid
 
 
@@ -177,14 +170,7 @@ def _speed(
         f = _surplus(t, w, york, merkel, cp, wet_c, pressure_pa, range_k, target_k, mid)
         if abs(f) <= 1e-11 or high - low < 1e-13:
             break
-        if f < 0.0:
-            low, f_low = mid, f
-            f_high *= 0.5 if side == -1 else 1.0
-            side = -1
-        else:
-            high, f_high = mid, f
-            f_low *= 0.5 if side == 1 else 1.0
-            side = 1
+        low, f_low, high, f_high, side = narrowed(low, f_low, high, f_high, side, mid, f)
     return mid
 
 

@@ -12,6 +12,7 @@ from topology.inertia import STEEL_J_KG_K, Inertia, inertia
 from topology.plant import Plant
 from twin.solvers.bank import Exchangers
 from twin.solvers.momentum import Branches
+from twin.solvers.scatter import grouped
 from twin.solvers.transient_halls import AIR_CP
 from twin.solvers.transient_parts import ExchangerParts, HallParts, LoopParts, RackParts
 from twin.state import SteadyState
@@ -159,19 +160,14 @@ def _ints(values: Ints) -> Ints:
     return np.array(values, dtype=np.int64)
 
 
-def _grouped(owner: Ints, groups: int) -> tuple[Ints, Ints]:
-    order = np.argsort(owner, kind="stable").astype(np.int64)
-    return order, np.searchsorted(owner[order], np.arange(groups + 1)).astype(np.int64)
-
-
 def _loops(plant: Plant, mass: Inertia, made: Branches, efficiency: Floats, fixed: Floats) -> LoopParts:
     loops, manifolds = plant.loops, plant.manifolds
-    m_order, m_first = _grouped(manifolds.loop, loops.n)
+    m_order, m_first = grouped(manifolds.loop, loops.n)
     sizes = np.diff(manifolds.first)[m_order]
     p_first = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     places = [manifolds.racks[manifolds.first[m] : manifolds.first[m + 1]] for m in m_order]
     place_rack = np.concatenate(places).astype(np.int64) if places else np.zeros(0, np.int64)
-    c_order, c_first = _grouped(plant.cdus.loop, loops.n)
+    c_order, c_first = grouped(plant.cdus.loop, loops.n)
     stored, slew = _sinks(plant, mass)
     pumped = np.where(loops.fws, np.diff(made.first) > 0, True)
     return LoopParts(
@@ -216,7 +212,7 @@ def _units(plant: Plant, mass: Inertia) -> ExchangerParts:
 
 def _halls(plant: Plant, mass: Inertia) -> HallParts:
     halls, units = plant.halls, plant.air_units
-    order, first = _grouped(units.hall, halls.n)
+    order, first = grouped(units.hall, halls.n)
     least = np.full(halls.n, 1.0)
     for h in range(halls.n):
         own = order[first[h] : first[h + 1]]
