@@ -88,7 +88,7 @@ def valve_share(x: Exchangers, i: int, hot_kg_s: float, full_kg_s: float, want_w
         fc = exchanger_w_k(ua, hot_w_k, math.exp(c) * cold_w_k) - want_w_k
         if abs(fc) <= VALVE_TOLERANCE * want_w_k or b - a < 1e-12:
             break
-        a, fa, b, fb, side = narrowed(a, fa, b, fb, side, c, fc)
+        a, fa, b, fb, side = narrowed((a, fa, b, fb, side), c, fc)
         step = (NEAR if share > 0.0 else 0.1) if n == 0 else 0.0
         c = min(max(c - step if fc > 0.0 else c + step, a), b) if step > 0.0 and b - a > 4.0 * step else (fa * b - fb * a) / (fa - fb)
     return math.exp(c)

@@ -62,28 +62,24 @@ def york_approach_k(wet_bulb_c: float, range_k: float, lg: float, c: Floats) -> 
 
 
 @inner
-def narrowed(
-    low: float, f_low: float, high: float, f_high: float, side: int, x: float, f: float
-) -> tuple[float, float, float, float, int]:  # fmt: skip
+def narrowed(bracket: tuple[float, float, float, float, int], x: float, y: float) -> tuple[float, float, float, float, int]:
     """A bracket of a rising function's root with one more point in it, by the Illinois rule of regula falsi.
 
     The end that stays twice in a row has its value halved, so that the next secant moves it (Dowell and Jarratt, BIT 11, 1971).
 
     Args:
-        low: lower end of the bracket.
-        f_low: function there, below 0.
-        high: upper end.
-        f_high: function there, above 0.
-        side: which end moved last: -1 the lower, 1 the upper, 0 none yet.
+        bracket: lower end and the function there, upper end and the function there, and which end moved last: -1 the lower,
+            1 the upper, 0 none yet.
         x: new point inside the bracket.
-        f: function there.
+        y: function there.
 
     Returns:
-        Both ends with their values, and which one moved.
+        The narrower bracket.
     """
-    if f > 0.0:
-        return low, f_low * (0.5 if side == 1 else 1.0), x, f, 1
-    return x, f, high, f_high * (0.5 if side == -1 else 1.0), -1
+    low, y_low, high, y_high, side = bracket
+    if y > 0.0:
+        return low, y_low * (0.5 if side == 1 else 1.0), x, y, 1
+    return x, y, high, y_high * (0.5 if side == -1 else 1.0), -1
 
 
 @kernel

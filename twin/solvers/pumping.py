@@ -152,7 +152,7 @@ def _cross(low: float, high: float, speed: float, hold: float, x: int, rig: Rig,
         if not a < c < b:
             c = 0.5 * (a + b)
         fc, want, worst = _gap(c * c, speed, hold, x, rig, p, case)
-        a, fa, b, fb, side = narrowed(a, fa, b, fb, side, c, fc)
+        a, fa, b, fb, side = narrowed((a, fa, b, fb, side), c, fc)
     return c * c, max(worst, abs(fc) / want if want > 0.0 else 0.0)
 
 

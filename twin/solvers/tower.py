@@ -126,7 +126,7 @@ def merkel_approach_k(t: Towers, w: int, cp_j_kg_k: float, wet_bulb_c: float, pr
         f = merkel_w(t, w, cp_j_kg_k, wet_bulb_c, pressure_pa, range_k, mid, speed) - heat
         if abs(f) <= 1e-13 * heat or high - low < 1e-12:
             break
-        low, f_low, high, f_high, side = narrowed(low, f_low, high, f_high, side, mid, f)
+        low, f_low, high, f_high, side = narrowed((low, f_low, high, f_high, side), mid, f)
     return mid
 
 
@@ -170,7 +170,7 @@ def _speed(
         f = _surplus(t, w, york, merkel, cp, wet_c, pressure_pa, range_k, target_k, mid)
         if abs(f) <= 1e-11 or high - low < 1e-13:
             break
-        low, f_low, high, f_high, side = narrowed(low, f_low, high, f_high, side, mid, f)
+        low, f_low, high, f_high, side = narrowed((low, f_low, high, f_high, side), mid, f)
     return mid
 
 
