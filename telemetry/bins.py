@@ -97,7 +97,9 @@ def weakest(origins: Iterable[str]) -> str:
     return max(origins, key=("", *ORIGINS.values()).index, default="")
 
 
-def bin_readings(store: Store, elements: Sequence[str], quantity: str, window: Window, part: str, level: str | None = None) -> Binned:
+def bin_readings(
+    store: Store, elements: Sequence[str], quantity: str, window: Window, part: str, level: str | None = None, of: str | None = None
+) -> Binned:  # fmt: skip
     """Read one quantity of some elements into dense arrays.
 
     A sum over parts is a gap wherever a part that was seen before and is seen after is missing: half a sum is not a sum.
@@ -109,10 +111,11 @@ def bin_readings(store: Store, elements: Sequence[str], quantity: str, window: W
         window: times and step.
         part: ``sum``, ``mean`` or ``max`` over the parts of an element.
         level: only readings of this level, ``None`` for all.
+        of: only readings of this part, ``None`` for all.
     """
     if part not in ("sum", "mean", "max"):
         raise UsageError(f"parts cannot be combined by {part!r}; use sum, mean or max")
-    series = _Series(elements, level)
+    series = _Series(elements, level, of)
     stretches: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     step = 0
     while step < window.steps:
@@ -140,8 +143,8 @@ def _width(window: Window, series: int) -> int:
 class _Series:
     """Series of (element, level, part) and columns of (element, level, whole), numbered in order of first sight."""
 
-    def __init__(self, elements: Sequence[str], level: str | None) -> None:
-        self.level = level
+    def __init__(self, elements: Sequence[str], level: str | None, of: str | None) -> None:
+        self.level, self.of = level, of
         self.index = {e: i for i, e in enumerate(elements)}
         self.keys: list[tuple[int, str, str]] = []
         self.group_of: list[int] = []
@@ -220,7 +223,7 @@ class _Series:
         return self._known[key]
 
     def _new(self, element: str, level: str, part: str) -> int:
-        if element not in self.index or (self.level is not None and level != self.level):
+        if element not in self.index or (self.level is not None and level != self.level) or (self.of is not None and part != self.of):
             return -1
         group = (self.index[element], level, part == "")
         if group not in self._group_codes:

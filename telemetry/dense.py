@@ -83,6 +83,7 @@ def frames(
     step_s: float,
     level: str | Mapping[str, str] | None = None,
     part: str = "sum",
+    of: str | None = None,
 ) -> Frames:
     """Dense frames of one quantity.
 
@@ -96,6 +97,7 @@ def frames(
         level: level for all elements or by element; ``None`` to choose for each, see the module's docstring. A level that
             covers less than half of what the best covered one does is passed over.
         part: how parts of one element are combined: ``sum``, ``mean`` or ``max``. A sum is a gap where one of its parts is.
+        of: only readings of the part of this name, such as one coolant connector; ``None`` for all parts.
 
     Raises:
         UsageError: an unknown quantity or level, a step or window that is not possible.
@@ -107,7 +109,7 @@ def frames(
         if name and name not in LEVELS:
             raise UsageError(f"there is no level {name!r}; {nearest(name, LEVELS)}")
     cut = window(store, start, end, step_s)
-    binned = bin_readings(store, elements, quantity, cut, part, level if isinstance(level, str) else None)
+    binned = bin_readings(store, elements, quantity, cut, part, level if isinstance(level, str) else None, of)
     return _frames(binned, elements, quantity, cut, level)
 
 

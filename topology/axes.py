@@ -79,6 +79,7 @@ class RackAxis(Axis):
         inlet_limit_c: (R,) highest inlet air.
         drawing: (R,) in a state that draws power.
         holding: (R,) in a state that uses up headroom.
+        draw_factor: (R,) power of each against its SKU at the same utilisation.
     """
 
     sku: Ints
@@ -113,6 +114,7 @@ class RackAxis(Axis):
     inlet_limit_c: Floats
     drawing: Bools
     holding: Bools
+    draw_factor: Floats
 
 
 @dataclass(frozen=True)

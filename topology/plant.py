@@ -28,6 +28,7 @@ from topology.axes import (
 from topology.errors import UsageError, nearest
 from topology.hydraulic_axes import Hydraulics, hydraulics
 from topology.outdoor_axes import ChillerAxis, DryCoolerAxis, TowerAxis, chiller_axis, dry_cooler_axis, tower_axis
+from topology.overlay import laid_over
 from topology.plant_axes import (
     air_unit_axis,
     cdu_axis,
@@ -111,7 +112,7 @@ def plant(site: Site) -> Plant:
         The plant; its arrays are read-only.
 
     Raises:
-        SiteError: a model is missing or its rating point is impossible.
+        SiteError: a model is missing, its rating point is impossible, or a calibrated constant names what has none.
         SolveError: a loop's coolant is outside the range of its properties.
     """
     hall = lookup(tuple(site.halls))
@@ -124,7 +125,7 @@ def plant(site: Site) -> Plant:
     manifold = lookup(tuple(site.manifolds))
     racks = rack_axis(site, hall, feed, manifold)
     cdus = cdu_axis(site, loops, loop, hall, gears)
-    return Plant(
+    built = Plant(
         site=site,
         racks=racks,
         power=power,
@@ -141,6 +142,7 @@ def plant(site: Site) -> Plant:
         gear=gear,
         hydraulics=hydraulics(site, racks, loops),
     )  # fmt: skip
+    return laid_over(built, site.calibration)
 
 
 __all__ = ["Bools", "Floats", "Ints", "Plant", "plant"]

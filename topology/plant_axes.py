@@ -86,6 +86,7 @@ def rack_axis(site: Site, hall: Callable[[str], int], feed: Callable[[str], int]
         inlet_limit_c=each([s.inlet_limit_c for s in skus]),
         drawing=np.asarray([r.state in DRAWING for r in racks], dtype=bool),
         holding=np.asarray([r.state in HOLDING for r in racks], dtype=bool),
+        draw_factor=np.ones(len(racks)),
     ))  # fmt: skip
 
 

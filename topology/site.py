@@ -38,6 +38,7 @@ from topology.kinds import (
     Tower,
 )
 from topology.models import Catalog, Model
+from topology.overlay import Constant
 
 K = TypeVar("K")
 M = TypeVar("M", bound=Model)
@@ -56,6 +57,7 @@ class Site:
         power_links: parent-child pairs of the power chain.
         origin: (file, row) of each element, for findings; empty for elements made in memory.
         folder: where it was read from, ``None`` for a site made in memory.
+        calibration: constants that telemetry showed, laid over the catalog (:func:`topology.overlay.calibrated`).
     """
 
     settings: Settings
@@ -80,6 +82,7 @@ class Site:
     meters: Mapping[str, Meter] = field(default_factory=dict)
     origin: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     folder: Path | None = None
+    calibration: tuple[Constant, ...] = ()
 
     def with_(self, **changes: Any) -> Site:
         """A copy with some fields replaced, such as ``site.with_(racks={**site.racks, r.id: r})``."""

@@ -46,7 +46,7 @@ def from_utilisation(plant: Plant, utilisation: float | Mapping[str, float], rac
     on = plant.racks.drawing if racks is None else racks
     present = plant.racks.holding if racks is None else racks
     table = np.array([_sku_row(s, [_part_w(p, by_group.get(p.group, 0.0)) for p in s.parts]) for s in plant.racks.skus])
-    per_rack = table.reshape(-1, 5)[plant.racks.sku]
+    per_rack = table.reshape(-1, 5)[plant.racks.sku] * plant.racks.draw_factor[:, None]
     drawn = np.where(on[:, None], per_rack, 0.0)[None]
     ahead = drawn[:, :, 4] if drawn[:, :, 4].any() else None
     return Loads(drawn[:, :, 0], drawn[:, :, 1], drawn[:, :, 2], drawn[:, :, 3], present[None, :].copy(), ahead, at_reference=True)
@@ -92,7 +92,8 @@ def from_power(plant: Plant, rack_w: Floats, present: Bools | None = None) -> Lo
     out = np.zeros((5, *rack_w.shape))
     for k, sku in enumerate(plant.racks.skus):
         cols = np.flatnonzero(plant.racks.sku == k)
-        out[:, :, cols] = _sku_from_power(sku, rack_w[:, cols])
+        factor = plant.racks.draw_factor[cols]
+        out[:, :, cols] = _sku_from_power(sku, rack_w[:, cols] / factor) * factor
     on = plant.racks.holding[None, :] if present is None else present
     ahead = out[4] if any(_ahead(s).any() for s in plant.racks.skus) else None
     return Loads(out[0], out[1], out[2], out[3], np.broadcast_to(on, rack_w.shape), ahead)

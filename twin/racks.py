@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -89,13 +89,21 @@ def rack_state(plant: Plant, state: SteadyState, rack: int, utilisation: float |
         utilisation: what its load was made from; ``None`` for measured or allocated power.
     """
     sku = plant.racks.skus[plant.racks.sku[rack]]
-    powers = parts_w(sku, float(state.loads.rack_w[0, rack]), float(state.loads.chip_w[0, rack]), utilisation)
+    factor = float(plant.racks.draw_factor[rack])
+    powers = factor * parts_w(sku, float(state.loads.rack_w[0, rack]) / factor, float(state.loads.chip_w[0, rack]) / factor, utilisation)
     return RackState(
         sku,
-        plate_of(plant.racks.chips[plant.racks.sku[rack]]),
+        _plate(plant, rack),
         _parts(plant, state, rack, sku, powers.tolist()),
         _stages(sku, powers.tolist()),
     )
+
+
+def _plate(plant: Plant, r: int) -> PlateLaw:
+    """Law of its plates with what telemetry showed of them."""
+    racks = plant.racks
+    law = plate_of(racks.chips[racks.sku[r]])
+    return replace(law, r_base_k_w=float(racks.r_base_k_w[r]), factor=float(racks.r_flow[r]))
 
 
 def _parts(plant: Plant, state: SteadyState, r: int, sku: Sku, powers: list[float]) -> tuple[PartState, ...]:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from dashboards.readable import moment
+from topology.overlay import overlay_text
 from topology.site import Site
 from topology.write import site_files
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def site_digest(site: Site) -> str:
-    """SHA-256 of a site's content: its files as ``write_site`` writes them, then its own catalog entries.
+    """SHA-256 of a site's content: its files as ``write_site`` writes them, then its own catalog entries and calibration.
 
     Args:
         site: the site; the order of columns and the units of its folder do not matter.
@@ -31,6 +32,8 @@ def site_digest(site: Site) -> str:
     overlay = site.folder / "catalog" if site.folder is not None else None
     for file in sorted(overlay.glob("*.toml")) if overlay is not None and overlay.is_dir() else ():
         digest.update(f"catalog/{file.name}\0".encode() + file.read_bytes() + b"\0")
+    if site.calibration:
+        digest.update(overlay_text(site.calibration).encode())
     return digest.hexdigest()
 
 
