@@ -4,7 +4,9 @@ The estimate is the most probable one (maximum a posteriori) under normal errors
 and of every parameter's distance from its prior in standard deviations. Noise is taken from the residuals themselves, channel by
 channel. Neighbouring residuals of a model are alike, so a series of ``n`` with autocorrelation ``r`` at one step says as much as
 ``n (1 - r) / (1 + r)`` independent samples (Wilks, Statistical Methods in the Atmospheric Sciences, 3rd ed., section 5.2.4); the
-noise of the channel is widened by that. The covariance is the inverse of the normal matrix at the estimate (Gauss-Newton).
+noise of the channel is widened by that. The covariance is that of the normal matrix at the estimate (Gauss-Newton), with parameters
+that keep their prior as uncertain as that says (:mod:`twin.forecast.calibrate.normal`; :mod:`twin.forecast.calibrate.batch` does the
+same for many elements at once).
 """
 
 from __future__ import annotations
@@ -18,10 +20,9 @@ from scipy.optimize import least_squares
 
 from topology.axes import Bools, Floats
 from topology.errors import NotConverged
+from twin.forecast.calibrate import normal as after
 from twin.forecast.calibrate.priors import Z90, Fitted, Prior
 
-INFORMED = 0.7
-"""Largest ratio of deviation after to before at which data count as telling (half of the prior variance is gone)."""
 PASSES = 3
 """Rounds in which noise is taken from the residuals."""
 FAR = 8.0
@@ -93,7 +94,7 @@ def calibrate(model: Model, priors: Sequence[Prior], passes: int = PASSES) -> Ca
         passes: rounds of noise from residuals.
 
     Returns:
-        The fit. A parameter whose deviation stays above :data:`INFORMED` of its prior's keeps its prior value and interval, the least
+        The fit. A parameter whose deviation stays above :data:`twin.forecast.calibrate.normal.INFORMED` of its prior's keeps its prior value and interval, the least
         told one first: of two that only show as a product one keeps its prior and the other takes what the data say. Those are
         fitted once more, and their intervals hold the uncertainty of all.
 
@@ -107,10 +108,10 @@ def calibrate(model: Model, priors: Sequence[Prior], passes: int = PASSES) -> Ca
     for _ in range(passes):
         z = problem.solve(z, noise, free)
         noise = problem.noise(z)
-    free = _told(problem.normal(z, noise))
+    free = after.told(problem.normal(z, noise))
     z = problem.solve(np.where(free, z, 0.0), noise, free)
     noise = problem.noise(z)
-    covariance = np.asarray(np.linalg.inv(problem.normal(z, noise)), np.float64)
+    covariance = after.covariance(problem.normal(z, noise), free)
     deviation = np.sqrt(np.diag(covariance))
     fitted = {}
     for k, p in enumerate(priors):
@@ -155,7 +156,7 @@ class _Problem:
         return z
 
     def noise(self, z: Floats) -> dict[str, float]:
-        return {b.name: _noise(b) for b in self.blocks(z)}
+        return {b.name: float(after.noise(b.residual, b.scale)) for b in self.blocks(z)}
 
     def normal(self, z: Floats, noise: dict[str, float]) -> Floats:
         """Normal matrix at an estimate; the inverse of the covariance."""
@@ -168,27 +169,3 @@ class _Problem:
             columns.append((self.residuals(moved, noise) - at) / step)
         slope = np.stack(columns, axis=1)
         return np.asarray(slope.T @ slope, np.float64)
-
-
-def _told(normal: Floats) -> Bools:
-    """Parameters that data can tell: the least told one is put at its prior, until all that remain are told given those."""
-    free = np.ones(normal.shape[0], np.bool_)
-    while free.any():
-        deviation = np.sqrt(np.diag(np.linalg.inv(normal[np.ix_(free, free)])))
-        worst = int(deviation.argmax())
-        if deviation[worst] <= INFORMED:
-            break
-        free[np.flatnonzero(free)[worst]] = False
-    return free
-
-
-def _noise(block: Block) -> float:
-    """Root mean square of the residuals, widened for autocorrelation; never below a thousandth of the first guess."""
-    r = block.residual[np.isfinite(block.residual)]
-    least = 1e-3 * block.scale
-    if r.size < 3:
-        return block.scale
-    square = float((r**2).mean())
-    alike = float((r[1:] * r[:-1]).mean()) / square if square > 0.0 else 0.0
-    alike = min(max(alike, 0.0), 1.0 - 2.0 / r.size)
-    return max(float(np.sqrt(square * (1.0 + alike) / (1.0 - alike))), least)
