@@ -94,9 +94,9 @@ def calibrate(model: Model, priors: Sequence[Prior], passes: int = PASSES) -> Ca
         passes: rounds of noise from residuals.
 
     Returns:
-        The fit. A parameter whose deviation stays above :data:`twin.forecast.calibrate.normal.INFORMED` of its prior's keeps its prior value and interval, the least
-        told one first: of two that only show as a product one keeps its prior and the other takes what the data say. Those are
-        fitted once more, and their intervals hold the uncertainty of all.
+        The fit. A parameter whose deviation stays above :data:`twin.forecast.calibrate.normal.INFORMED` of its prior's keeps its prior
+        value and interval, the least told one first: of two that only show as a product one keeps its prior and the other takes what
+        the data say. Those are fitted once more, and their intervals hold the uncertainty of all.
 
     Raises:
         NotConverged: the optimiser stopped without an answer.
