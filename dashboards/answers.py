@@ -66,6 +66,7 @@ def ingested(report: IngestReport, store: str) -> dict[str, Any]:
     return {
         "store": store, "files": report.files, "files_skipped": report.files_skipped, "files_failed": report.files_failed,
         "rows_in": report.rows_in, "rows_stored": report.rows_stored, "rows_quarantined": report.rows_quarantined,
+        "rows_doubled": report.rows_doubled,
         "reasons": dict(report.reasons), "findings": findings(report.findings),
     }  # fmt: skip
 

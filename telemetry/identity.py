@@ -37,6 +37,10 @@ class Vocabulary:
             self.texts.append(text)
         return found
 
+    def find(self, text: str) -> int:
+        """Number of a text, -1 where it has none."""
+        return self._codes.get(text, UNKNOWN)
+
     def arrow(self, codes: np.ndarray) -> pa.DictionaryArray:
         """Codes (n,) as an Arrow dictionary array."""
         return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), pa.array(self.texts, pa.string()))
@@ -78,6 +82,10 @@ class Identities:
             found = self._places[pair] = len(self.pairs)
             self.pairs.append(pair)
         return found
+
+    def find(self, element: str, part: str) -> int:
+        """Number of a place that was met before, else -1."""
+        return self._places.get((self.elements.find(element), self.parts.find(part)), UNKNOWN)
 
     def codes(self, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Element codes and part codes (n,) of places that are known."""

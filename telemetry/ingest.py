@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from telemetry.appending import Attempt, RefusedBefore, append
+from telemetry.overlap import Overlap
 from telemetry.plan import Plan, column_findings
-from telemetry.readings import REASONS, UNKNOWN_ELEMENT, Block, Mapper
+from telemetry.readings import REASONS, STORED_BEFORE, UNKNOWN_ELEMENT, Block, Mapper
 from telemetry.schema import QUARANTINE
 from telemetry.source import Source, digest_of, expand, open_source, path_columns, plan_of
-from telemetry.store import Refuse, Store
+from telemetry.store import Store
 from telemetry.vendor import Vendor, load_vendors
 from topology.errors import Finding, StoreError, TelemetryError, nearest
 from topology.site import Site
 
 _REFUSED_AT_ONCE = 200_000
+_JUDGED_AT_ONCE = 1_000_000
 _EARLY = dt.timedelta(days=1)
 
 Progress = Callable[[str, float], None]
@@ -29,7 +33,7 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """What an ingest did. ``rows_in = rows_stored + rows_quarantined``, counted in readings.
+    """What an ingest did. ``rows_in = rows_stored + rows_quarantined + rows_doubled``, counted in readings.
 
     A reading is one value of one quantity at one time: a wide file with k value columns has k readings a row, a long file one a
     row. Columns that the mapping does not know hold no readings (each is a warning in ``findings``), nor do metrics that the
@@ -45,6 +49,8 @@ class IngestReport:
         findings: errors and warnings about files and columns.
         reasons: reason -> number of readings refused for it.
         digests: what each file that is stored now is known by, those stored before included.
+        rows_doubled: readings that another file had brought before, with the same value (:mod:`telemetry.overlap`), or that were refused of
+            a file of the same name before.
     """
 
     files: int
@@ -56,6 +62,7 @@ class IngestReport:
     findings: tuple[Finding, ...] = ()
     reasons: Mapping[str, int] = field(default_factory=dict)
     digests: tuple[str, ...] = ()
+    rows_doubled: int = 0
 
 
 def utc_now() -> dt.datetime:
@@ -96,11 +103,13 @@ def ingest(
     vendors = load_vendors(site.folder)
     opened = store if isinstance(store, Store) else Store.create(store)
     run = _Run(site, opened, vendors, vendor, clock, progress, sum(f.stat().st_size for f in files))
+    if again:
+        run.forget(files)
     skipped = 0
     faults: list[TelemetryError] = []
     for file in files:
         try:
-            skipped += not run.file(file, again)
+            skipped += not run.file(file)
         except StoreError as fault:  # the next file would meet the same
             done = f"; {len(run.digests)} of {len(files)} files were stored before it" if len(files) > 1 else ""
             raise StoreError(f"{fault}{done}", run.findings) from fault
@@ -113,7 +122,10 @@ def ingest(
     failed = len(faults)
     stored, refused = run.stored, sum(run.reasons.values())
     reasons = dict(run.reasons.most_common())
-    return IngestReport(len(files), skipped, failed, stored + refused, stored, refused, tuple(run.findings), reasons, tuple(run.digests))
+    rows_in = stored + refused + run.doubled
+    return IngestReport(
+        len(files), skipped, failed, rows_in, stored, refused, tuple(run.findings), reasons, tuple(run.digests), run.doubled
+    )  # fmt: skip
 
 
 class _Run:
@@ -131,33 +143,42 @@ class _Run:
     ) -> None:
         self.site, self.store, self.vendors, self.vendor, self.clock = site, store, vendors, vendor, clock
         self.progress, self.size, self.done = progress, max(size, 1), 0
-        self.stored = 0
+        self.stored = self.doubled = 0
         self.findings: list[Finding] = []
         self.reasons: Counter[str] = Counter()
         self.digests: list[str] = []
 
-    def file(self, path: Path, again: bool) -> bool:
+    def forget(self, files: Iterable[Path]) -> None:
+        """Take what is stored of some files out, of all of them before the first comes in again: each is judged by those before it."""
+        digests = []
+        for path in files:
+            with contextlib.suppress(TelemetryError):  # a file that cannot be read: said when it is its turn
+                digests.append(self._digest(path))
+        for digest in digests:
+            if self.store.seen(digest):
+                self.store.forget(digest)
+
+    def file(self, path: Path) -> bool:
         """Ingest one file; False where it is stored already."""
         state = file_state(path)
         size = state[0]
         self._tell(path, 0.0)
         digest = self._digest(path)
         if self.store.seen(digest):
-            if not again:
-                self.digests.append(digest)
-                self.done += size
-                self._tell(path, 0.0)
-                return False
-            self.store.forget(digest)
+            self.digests.append(digest)
+            self.done += size
+            self._tell(path, 0.0)
+            return False
         source = open_source(path)
         plan = plan_of(str(path), source, self.vendors, self.site.elements, self.vendor)
         one = _File(self, path, digest, plan, source, state)
-        fresh = self.store.append(digest, one.batches)
+        fresh = append(self.store, digest, one.batches)
         self.done += size
         self._tell(path, 0.0)
         self.digests.append(digest)
         if fresh:
             self.stored += one.stored
+            self.doubled += one.doubled
             self.reasons += one.reasons
             self.findings += [*column_findings(str(path), plan), *one.findings()]
             self.findings += [
@@ -185,40 +206,64 @@ class _File:
 
     def __init__(self, run: _Run, path: Path, digest: str, plan: Plan, source: Source, state: tuple[int, int]) -> None:
         self.run, self.path, self.digest, self.plan, self.source, self.state = run, path, digest, plan, source, state
-        self.stored = 0
+        self.mark = f"{plan.vendor.name}/{path.name}#{digest[:16]}"
+        self.stored = self.doubled = 0
         self.reasons: Counter[str] = Counter()
         self._unknown: dict[str, str] = {}
         self._metrics: set[str] = set()
 
-    def batches(self, attempt: int, refuse: Refuse) -> Iterator[pa.RecordBatch]:
-        """Accepted rows of the file; refused rows go to ``refuse``, the last of them before this ends."""
-        self.stored, self.reasons = 0, Counter()
+    def batches(self, attempt: Attempt) -> Iterator[pa.RecordBatch]:
+        """Accepted rows of the file; refused rows go to the attempt, the last of them before this ends."""
+        self.stored, self.doubled, self.reasons = 0, 0, Counter()
         latest_us = int((self.run.clock() + _EARLY).timestamp() * 1e6)
         mapper = Mapper(self.plan, self.run.site, str(self.path), latest_us)
-        mark = f"{self.plan.vendor.name}/{self.path.name}#{self.digest[:16]}"
-        waiting: list[pa.Table] = []
+        overlap = Overlap(attempt.table, attempt.files, mapper)
+        refused = _Refused(attempt, str(self.path))
+        waiting: list[_Piece] = []
         row = 1
         for batch, later_us in self.source.batches(self.plan):
             for block in mapper.blocks(batch, row):
-                bad = block.reason != 0
-                if bad.any():
-                    waiting.append(self._refused(block.keep(bad), attempt, batch, row))
-                    if sum(t.num_rows for t in waiting) >= _REFUSED_AT_ONCE:
-                        refuse(pa.concat_tables(waiting))
-                        waiting = []
-                good = mapper.accepted(block, mark)
-                self.stored += good.num_rows
-                if good.num_rows:
-                    yield good
+                piece = _Piece(block, batch, row)
+                if overlap.touches(block):
+                    waiting.append(piece)
+                else:
+                    yield from self._settled(piece, mapper, refused)
+            if sum(len(w.block.us) for w in waiting) >= _JUDGED_AT_ONCE:
+                yield from self._judged(waiting, overlap, refused)
+                waiting = []
             row += batch.num_rows
             if later_us is not None:
                 mapper.duplicates.forget_before(later_us)
             self.run._tell(self.path, self.state[0] * (row - 1) / max(self.source.rows, 1))
+        yield from self._judged(waiting, overlap, refused)
         self._metrics = mapper.metrics
-        if waiting:
-            refuse(pa.concat_tables(waiting))
+        refused.close()
+        self.reasons = refused.reasons
         if file_state(self.path) != self.state:
             raise TelemetryError(f"{self.path}: the file changed while it was read; ingest it again when it is complete")
+
+    def _judged(self, waiting: list[_Piece], overlap: Overlap, refused: _Refused) -> Iterator[pa.RecordBatch]:
+        """Readings that may be stored already, once enough of them wait to look them up together."""
+        if waiting:
+            for piece, block in zip(waiting, overlap.judge([w.block for w in waiting]), strict=True):
+                yield from self._settled(replace(piece, block=block), overlap.mapper, refused)
+
+    def _settled(self, piece: _Piece, mapper: Mapper, refused: _Refused) -> Iterator[pa.RecordBatch]:
+        """Each reading of a block goes where it belongs: stored, refused or counted as stored before."""
+        reason = piece.block.reason
+        if reason.any():
+            before = reason == STORED_BEFORE
+            self.doubled += int(before.sum())
+            bad = (reason != 0) & ~before
+            if bad.any():
+                rows = self._refused(piece.block.keep(bad), refused.attempt.number, piece.batch, piece.first_row)
+                fresh = refused.add(rows)
+                self.doubled += rows.num_rows - fresh.num_rows
+                self._unknown |= self._strangers(fresh)
+        good = mapper.accepted(piece.block, self.mark)
+        self.stored += good.num_rows
+        if good.num_rows:
+            yield good
 
     def _refused(self, block: Block, attempt: int, batch: pa.RecordBatch, first_row: int) -> pa.Table:
         n = len(block.us)
@@ -227,9 +272,6 @@ class _File:
         element = _text(batch.column(key).take(at)) if key else pa.array([block.column if isinstance(block.column, str) else ""] * n)
         reasons = pa.DictionaryArray.from_arrays(pa.array(block.reason, pa.int8()), pa.array(REASONS)).cast(pa.string())
         column = pa.array([block.column] * n, pa.string()) if isinstance(block.column, str) else _text(block.column)
-        self.reasons.update({c["values"]: c["counts"] for c in pc.value_counts(reasons).to_pylist()})
-        unknown = pc.unique(element.filter(pc.equal(reasons, REASONS[UNKNOWN_ELEMENT]))).to_pylist()
-        self._unknown |= {str(name): key for name in unknown[:50]}
         same = {"digest": self.digest, "attempt": attempt, "file": str(self.path), "seen_at": self.run.clock()}
         arrays = {
             **{k: pa.repeat(pa.scalar(v, QUARANTINE.field(k).type), n) for k, v in same.items()},
@@ -237,6 +279,11 @@ class _File:
             "time": _text(batch.column(self.plan.time).take(at)),
         }  # fmt: skip
         return pa.table([arrays[name] for name in QUARANTINE.names], schema=QUARANTINE)
+
+    def _strangers(self, rows: pa.Table) -> dict[str, str]:
+        """Names in refused rows that are no element of the site, with the column that holds them."""
+        unknown = pc.unique(rows["element"].filter(pc.equal(rows["reason"], REASONS[UNKNOWN_ELEMENT]))).to_pylist()
+        return {str(name): self.plan.keys.get(self.plan.vendor.element_key, "") for name in unknown[:50]}
 
     def findings(self) -> list[Finding]:
         """Warnings about names in the file that nobody knows."""
@@ -254,6 +301,43 @@ class _File:
             for m in sorted(self._metrics)[:50]
         ]  # fmt: skip
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Readings of one value column, with the batch of the file that they stand in and the number of its first row."""
+
+    block: Block
+    batch: pa.RecordBatch
+    first_row: int
+
+
+class _Refused:
+    """Refused rows on their way to the quarantine, many at once."""
+
+    def __init__(self, attempt: Attempt, file: str) -> None:
+        self.attempt, self.file = attempt, file
+        self.reasons: Counter[str] = Counter()
+        self._waiting: list[pa.Table] = []
+        self._before: RefusedBefore | None = None
+
+    def add(self, rows: pa.Table) -> pa.Table:
+        """Take rows; returns those that were not refused of an earlier content of the file."""
+        if self._before is None:
+            self._before = RefusedBefore(self.attempt.store, self.file)
+        fresh = self._before.fresh(rows)
+        if fresh.num_rows:
+            self.reasons.update({c["values"]: c["counts"] for c in pc.value_counts(fresh["reason"]).to_pylist()})
+            self._waiting.append(fresh)
+        if sum(t.num_rows for t in self._waiting) >= _REFUSED_AT_ONCE:
+            self.close()
+        return fresh
+
+    def close(self) -> None:
+        """Write what waits."""
+        if self._waiting:
+            self.attempt.refuse(pa.concat_tables(self._waiting))
+            self._waiting = []
 
 
 def file_state(path: Path) -> tuple[int, int]:

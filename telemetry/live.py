@@ -2,16 +2,15 @@
 
 A file is complete when its size and time of change are the same at two looks in a row; before that it waits. A file whose name
 begins with a dot is one that is still being copied and is left alone. A file that cannot be read is said once and tried again
-when it changes. A file that has only grown (the bytes that were stored stand unchanged at its head) replaces what was stored of
-it, so that no reading is there twice.
+when it changes. A file that was written anew, such as a log that has grown, is read anew: what is stored or refused of it already is
+counted, and the rest comes in. So it does not matter whether a watch saw it before.
 
-Between looks only the size, the time and one digest of each file that is in the folder are kept, and the last findings.
+Between looks only the size and the time of each file that is in the folder are kept, and the last findings.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import time
 from collections import Counter, deque
 from collections.abc import Callable
@@ -26,22 +25,10 @@ from topology.site import Site
 
 FINDINGS_KEPT = 1000
 """Findings that are remembered for the summary, the newest of them; the memory of a watch must not grow with time."""
-_CHUNK = 1 << 20
 
 State = tuple[int, int]
 Told = Callable[[Path, IngestReport | TelemetryError], None]
 """Called for each file that was stored, skipped or found unreadable."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    """What was stored of a file: its digest in the store, digest and number of its bytes then, readings counted for it."""
-
-    digest: str
-    head: str
-    size: int
-    rows: int
-    reasons: Counter[str]
 
 
 @dataclass(slots=True)
@@ -50,7 +37,6 @@ class _Known:
 
     state: State
     done: bool = False
-    stored: _Stored | None = None
 
 
 def watch(
@@ -79,8 +65,9 @@ def watch(
         told: hears of each file.
 
     Returns:
-        Counts over the whole watch. ``files_failed`` counts files that are unreadable as they stand at the end, and those that wait
-        for a store that cannot be written; files that wait because they are not complete are a finding.
+        Counts over the whole watch; a file that was written anew counts each time it is taken. ``files_failed`` counts files that
+        are unreadable as they stand at the end, and those that wait for a store that cannot be written; files that wait because they
+        are not complete are a finding.
 
     Raises:
         UsageError: no folder, or a time between looks that is not possible.
@@ -112,7 +99,7 @@ class _Watch:
         self.failed: set[Path] = set()
         self.findings: deque[Finding] = deque(maxlen=FINDINGS_KEPT)
         self.reasons: Counter[str] = Counter()
-        self.files = self.skipped = self.stored = 0
+        self.files = self.skipped = self.stored = self.doubled = 0
         self.refused_by_store = ""
 
     def once(self, stop: Callable[[], bool]) -> None:
@@ -126,7 +113,7 @@ class _Watch:
                 return
             known = self.known.get(path)
             if known is None or known.state != state:
-                self.known[path] = _Known(state, stored=known.stored if known else None)
+                self.known[path] = _Known(state)
             elif not known.done and not self._take(path, known):
                 return
 
@@ -140,8 +127,8 @@ class _Watch:
             hint = "ingest the folder again; what is stored is skipped"
             self.findings.append(Finding(f"{waiting} files were left: {why}", hint, str(self.folder), severity="warning"))
         return IngestReport(
-            self.files + len(self.failed) + waiting, self.skipped, failed, self.stored + refused, self.stored, refused,
-            tuple(self.findings), dict(self.reasons.most_common()),
+            self.files + len(self.failed) + waiting, self.skipped, failed, self.stored + self.doubled + refused,
+            self.stored, refused, tuple(self.findings), dict(self.reasons.most_common()), (), self.doubled,
         )  # fmt: skip
 
     def _there(self) -> dict[Path, State]:
@@ -162,8 +149,6 @@ class _Watch:
     def _take(self, path: Path, known: _Known) -> bool:
         """Ingest a file that is complete; False where the store cannot be written now."""
         try:
-            self._replace(path, known)
-            head = _head(path, known.state[0])
             report = ingest(self.site, [path], self.store, self.vendor, clock=self.clock)
         except StoreError as fault:
             self._store_says(path, fault)
@@ -177,22 +162,12 @@ class _Watch:
         self.files += 1
         self.skipped += report.files_skipped
         self.stored += report.rows_stored
+        self.doubled += report.rows_doubled
         self.reasons += Counter(report.reasons)
         self.findings += report.findings
-        known.stored = _Stored(report.digests[0], head, known.state[0], report.rows_stored, Counter(report.reasons))
         if self.told is not None:
             self.told(path, report)
         return True
-
-    def _replace(self, path: Path, known: _Known) -> None:
-        """Take out what was stored of a file that has only grown since: it comes in again with the rest."""
-        before = known.stored
-        if before is not None and known.state[0] > before.size and _head(path, before.size) == before.head:
-            self.store.forget(before.digest)
-            known.stored = None
-            self.files -= 1
-            self.stored -= before.rows
-            self.reasons -= before.reasons
 
     def _unreadable(self, path: Path, known: _Known, fault: TelemetryError | OSError) -> None:
         known.done = True
@@ -208,13 +183,3 @@ class _Watch:
             self.findings.append(Finding(str(fault), "its files are tried again at every look", str(path), severity="warning"))
             if self.told is not None:
                 self.told(path, fault)
-
-
-def _head(path: Path, size: int) -> str:
-    """Digest of the first ``size`` bytes of a file."""
-    made = hashlib.sha256()
-    with path.open("rb") as handle:
-        while size > 0 and (part := handle.read(min(size, _CHUNK))):
-            made.update(part)
-            size -= len(part)
-    return made.hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,10 +21,13 @@ from topology.site import Site
 REASONS = (
     *TIME_REASONS, "time in the future", "time before 2000", "unknown element", "unknown quantity", "unknown level or quality",
     "value is not a number", "no value", "value out of range", "value where its mapping expects none", "duplicate in the file",
+    "another value is stored for its time", "stored before",
 )  # fmt: skip
-"""Why a reading was refused, by code; 0 is accepted. Where several apply the first of these is named."""
+"""Why a reading was refused, by code; 0 is accepted, and the last one is counted alone. Where several apply the first is named."""
 
-_FUTURE, _OLD, UNKNOWN_ELEMENT, _QUANTITY, _CATEGORY, _TEXT, _EMPTY, _RANGE, _ELSEWHERE, _DOUBLE = range(len(TIME_REASONS), len(REASONS))
+_FUTURE, _OLD, UNKNOWN_ELEMENT, _QUANTITY, _CATEGORY, _TEXT, _EMPTY, _RANGE, _ELSEWHERE, _DOUBLE, ANOTHER_VALUE, STORED_BEFORE = range(
+    len(TIME_REASONS), len(REASONS)
+)
 Codes = np.ndarray
 _US_2000 = 946_684_800_000_000
 _DAY_US = 86_400_000_000
@@ -203,11 +207,19 @@ class Mapper:
                 reason[wrong & (reason == 0)] = code
         good = reason == 0
         cut = block.keep(good)
-        series = (cut.place * len(_QUANTITY_NAMES) + cut.quantity) * len(LEVELS) + cut.level
-        doubled = self.duplicates.repeated(cut.us, series)
+        doubled = self.duplicates.repeated(cut.us, self.series(cut))
         if doubled.any():
             reason[np.flatnonzero(good)[doubled]] = _DOUBLE
         return replace(block, reason=reason)
+
+    def series(self, block: Block) -> np.ndarray:
+        """Number of the sensor of each reading of a block: element, part, quantity and level (n,)."""
+        return np.asarray(self.series_of(block.place, block.quantity, block.level))
+
+    @staticmethod
+    def series_of(place: Any, quantity: Any, level: Any) -> Any:
+        """Number of a sensor by the numbers of its place, quantity and level; works on arrays too."""
+        return (place * len(_QUANTITY_NAMES) + quantity) * len(LEVELS) + level
 
     def accepted(self, block: Block, source: str) -> pa.RecordBatch:
         """The accepted readings of a block as a record batch of :data:`FACTS_CODED`."""

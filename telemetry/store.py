@@ -10,6 +10,8 @@ attempt. A refused row counts only while its attempt is the one that ``readings`
 - a kill before the commit leaves rows in ``quarantine`` that count for nothing, and the next ingest starts afresh;
 - a kill after the commit leaves nothing to do;
 - of two writers of the same batch one commits; the other is refused (``CommitFailedError``), looks again and finds it stored;
+- of two writers of batches that may hold the same readings one commits; the other is refused too, and judges its batch anew by what is
+  stored now (:mod:`telemetry.overlap`);
 - rows that count for nothing are removed by :meth:`Store.compact` once they are older than any write can be.
 
 The same table object that was looked at is the one written to: Delta refuses a second transaction of one digest only
@@ -19,9 +21,7 @@ against the version that the writer has read. A digest whose transaction is 0 wa
 from __future__ import annotations
 
 import datetime as dt
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,24 +30,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.fs
-from deltalake import ColumnProperties, CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
-from deltalake.fs import DeltaStorageHandler
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from telemetry.pace import Pace
+from telemetry.dayfiles import filesystem_of
 from telemetry.readings import FACTS_CODED
 from telemetry.remote import unusable
 from telemetry.schema import CATEGORIES, FACTS, QUARANTINE
-from topology.errors import RacktwinError, StoreError, TelemetryError
+from topology.errors import StoreError, TelemetryError
 
 TABLES = ("readings", "quarantine")
-_FORGOTTEN = 0
-_TRIES = 5
+FORGOTTEN = 0
+FORGOTTEN = 0
+"""Attempt of a file that is not stored, or was taken out again."""
 _LONGEST_WRITE_H = 24
-_SKIP_BY = ("time", "element", "quantity", "day")
-
-Refuse = Callable[[pa.Table], None]
-"""Takes a table of refused rows (:data:`telemetry.schema.QUARANTINE`) on its way to the quarantine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,49 +99,15 @@ class Store:
 
     def seen(self, digest: str) -> bool:
         """Whether the file with this content digest is stored."""
-        return self._attempt(self.table("readings"), digest) != _FORGOTTEN
-
-    def append(self, digest: str, batches: Callable[[int, Refuse], Iterator[pa.RecordBatch]]) -> bool:
-        """Store one source file, all of it or nothing.
-
-        Args:
-            digest: digest of its content.
-            batches: called with the attempt number and a function that takes refused rows; yields accepted rows as
-                :data:`telemetry.readings.FACTS_CODED`. Called again after a lost race. Runs in a thread of the writer.
-
-        Returns:
-            False where the file is stored already.
-
-        Raises:
-            StoreError: the store cannot be written; nothing of the file counts.
-            TelemetryError: what ``batches`` raised.
-        """
-        for _ in range(_TRIES):
-            table = self.table("readings")
-            if self._attempt(table, digest) != _FORGOTTEN:
-                return False
-            attempt = (uuid.uuid4().int >> 66) | 1
-            stream = _Stream(batches(attempt, self._refuse))
-            try:
-                write_deltalake(
-                    table, pa.RecordBatchReader.from_batches(FACTS_CODED, stream.rows()), mode="append",
-                    writer_properties=_writer(),
-                    commit_properties=CommitProperties(app_transactions=[Transaction(digest, attempt)]),
-                )  # fmt: skip
-            except CommitFailedError:
-                continue  # another writer was quicker: look again
-            except (DeltaError, OSError) as fault:
-                raise stream.fault or unusable(self.where, "written", fault) from fault
-            return True
-        raise StoreError(f"the store {self.where} is written by too many at once; run the ingest again")
+        return self.attempt(self.table("readings"), digest) != FORGOTTEN
 
     def forget(self, digest: str) -> None:
         """Take a stored file out again, so that it can be ingested under a mended site or mapping."""
-        marker = CommitProperties(app_transactions=[Transaction(digest, _FORGOTTEN)])
+        marker = CommitProperties(app_transactions=[Transaction(digest, FORGOTTEN)])
         try:
             self.table("readings").delete(f"source LIKE '%#{digest[:16]}'", commit_properties=marker)
             table = self.table("readings")
-            if self._attempt(table, digest) != _FORGOTTEN:  # nothing of it was stored, so nothing was committed
+            if self.attempt(table, digest) != FORGOTTEN:  # nothing of it was stored, so nothing was committed
                 write_deltalake(table, FACTS.empty_table(), mode="append", commit_properties=marker)
         except (DeltaError, OSError) as fault:
             raise unusable(self.where, "written", fault) from fault
@@ -214,7 +176,7 @@ class Store:
         """Refused rows that count, see the module's docstring; columns of :data:`telemetry.schema.QUARANTINE`."""
         table = self.table("readings")
         rows = self._dataset("quarantine", ()).to_table()
-        return rows.filter(pa.array(self._counts(table, rows), pa.bool_()))
+        return rows.filter(pa.array(self.counts(table, rows), pa.bool_()))
 
     def compact(self) -> None:
         """Join small files, sort them by quantity, element and time, and clear refused rows of attempts that were cut off.
@@ -227,7 +189,7 @@ class Store:
         quarantine.optimize.compact()
         rows = self._dataset("quarantine", ()).to_table(columns=["digest", "attempt", "seen_at"])
         old = pc.less(rows["seen_at"], pa.scalar(dt.datetime.now(dt.UTC) - dt.timedelta(hours=_LONGEST_WRITE_H), rows["seen_at"].type))
-        stale = pc.and_(old, pc.invert(pa.array(self._counts(self.table("readings"), rows), pa.bool_())))
+        stale = pc.and_(old, pc.invert(pa.array(self.counts(self.table("readings"), rows), pa.bool_())))
         for attempt in pc.unique(rows["attempt"].filter(stale)).to_pylist():
             self.table("quarantine").delete(f"attempt = {attempt}")
 
@@ -245,41 +207,41 @@ class Store:
 
     def present(self, name: str) -> frozenset[str]:
         """Paths in a table of the Parquet files that are there, whether a version names them or not."""
-        where = pa.fs.PyFileSystem(DeltaStorageHandler(self.table(name).table_uri, dict(self.options) or None))
-        found = where.get_file_info(pa.fs.FileSelector("", recursive=True))
+        self.table(name)  # says so where it is not there
+        found = filesystem_of(self.url(name), self.options).get_file_info(pa.fs.FileSelector("", recursive=True))
         return frozenset(f.path for f in found if f.path.endswith(".parquet") and not f.path.startswith("_delta_log/"))
 
-    def _refuse(self, rows: pa.Table) -> None:
-        """Append refused rows; in a thread of its own, since the writer of the readings waits inside its stream meanwhile."""
-        with ThreadPoolExecutor(1) as pool:
-            try:
-                pool.submit(lambda: write_deltalake(self.table("quarantine"), rows, mode="append")).result()
-            except (DeltaError, OSError) as fault:
-                raise unusable(self.where, "written", fault) from fault
+    def counts(self, table: DeltaTable, rows: pa.Table) -> list[bool]:
+        """Whether each refused row counts: its attempt is the one that the readings have of its digest.
 
-    def _counts(self, table: DeltaTable, rows: pa.Table) -> list[bool]:
+        Args:
+            table: the readings.
+            rows: columns ``digest`` and ``attempt`` of the quarantine.
+        """
         digests = rows["digest"].to_pylist()
-        committed = {d: self._attempt(table, d) for d in set(digests)}
+        committed = {d: self.attempt(table, d) for d in set(digests)}
         return [committed[d] == a for d, a in zip(digests, rows["attempt"].to_pylist(), strict=True)]
 
     @staticmethod
-    def _attempt(table: DeltaTable, digest: str) -> int:
-        return int(table.transaction_version(digest) or _FORGOTTEN)
+    def attempt(table: DeltaTable, digest: str) -> int:
+        """Number of the attempt by which a file is stored, :data:`FORGOTTEN` where it is not."""
+        return int(table.transaction_version(digest) or FORGOTTEN)
 
-    def _url(self, name: str) -> str:
+    def url(self, name: str) -> str:
+        """Folder or URL of one of its two tables."""
         return f"{self.where.rstrip('/')}/{name}"
 
     def _exists(self, name: str) -> bool:
         try:
-            return bool(DeltaTable.is_deltatable(self._url(name), dict(self.options) or None))
+            return bool(DeltaTable.is_deltatable(self.url(name), dict(self.options) or None))
         except (DeltaError, OSError) as fault:
             raise unusable(self.where, "reached", fault) from fault
 
     def _make(self, name: str, schema: pa.Schema, by: list[str]) -> None:
         if _is_local(self.where):
-            Path(self._url(name)).mkdir(parents=True, exist_ok=True)
+            Path(self.url(name)).mkdir(parents=True, exist_ok=True)
         try:
-            DeltaTable.create(self._url(name), schema, mode="ignore", partition_by=by or None, storage_options=dict(self.options) or None)
+            DeltaTable.create(self.url(name), schema, mode="ignore", partition_by=by or None, storage_options=dict(self.options) or None)
         except (DeltaError, OSError) as fault:
             if not self._exists(name):  # otherwise another process made it at the same moment
                 raise unusable(self.where, "written", fault) from fault
@@ -291,7 +253,7 @@ class Store:
             StoreError: it is not there, or its log cannot be read.
         """
         try:
-            return DeltaTable(self._url(name), storage_options=dict(self.options) or None)
+            return DeltaTable(self.url(name), storage_options=dict(self.options) or None)
         except TableNotFoundError as fault:
             raise StoreError(f"{self.where} is not a telemetry store (no table {name}); name another folder") from fault
         except (DeltaError, OSError) as fault:
@@ -306,33 +268,6 @@ class Store:
             return self.table(name).to_pyarrow_dataset(parquet_read_options=options)
         except (DeltaError, OSError) as fault:
             raise unusable(self.where, "read", fault) from fault
-
-
-def _writer() -> WriterProperties:
-    """How readings are written: statistics only where a read can skip by them, for they are most of the work of writing."""
-    silent = ColumnProperties(statistics_enabled="NONE")
-    quiet = dict.fromkeys((f for f in FACTS.names if f not in _SKIP_BY), silent)
-    values = ColumnProperties(statistics_enabled="NONE", dictionary_enabled=False)
-    return WriterProperties(compression="ZSTD", compression_level=1, column_properties={**quiet, "value": values})
-
-
-class _Stream:
-    """Batches on their way to the writer, at its pace; keeps the fault that stopped them, which the writer would only print."""
-
-    def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
-        self._batches = batches
-        self.fault: Exception | None = None
-
-    def rows(self) -> Iterator[pa.RecordBatch]:
-        pace = Pace()
-        try:
-            for batch in self._batches:
-                yield pace.hold(batch)
-                del batch
-                pace.wait()
-        except (RacktwinError, OSError, ValueError, pa.ArrowException) as fault:
-            self.fault = fault
-            raise
 
 
 def _where(

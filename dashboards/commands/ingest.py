@@ -118,6 +118,8 @@ def _show(out: Console, answer: dict[str, Any]) -> None:
     parts += [f"{answer['files_skipped']} stored before"] if answer["files_skipped"] else []
     parts += [f"{answer['files_failed']} could not be read"] if answer["files_failed"] else []
     out.print(f"{answer['store']}: {', '.join(parts)}; {answer['rows_stored']:,} of {answer['rows_in']:,} readings stored")
+    if answer["rows_doubled"]:
+        out.print(f"  {answer['rows_doubled']:,} known already from other files, or from what this file held before")
     for reason, count in answer["reasons"].items():
         out.print(f"  {count:,} in quarantine: {reason}")
 

@@ -13,10 +13,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from telemetry.appending import Attempt, append
 from telemetry.ingest import ingest
 from telemetry.readings import FACTS_CODED
 from telemetry.schema import FACTS, QUARANTINE
-from telemetry.store import Refuse, Store
+from telemetry.store import Store
 from topology.kinds import Cdu, Hall, Loop, Meter, Position, PowerElement, Rack, Row, Settings
 from topology.models import Catalog, Part, Provenance, Sku
 from topology.site import Site
@@ -70,23 +71,24 @@ def rack_file(path: Path, element: str = "r1", n: int = 60, power_w: float = 5e3
 
 
 def doubtful_file(path: Path, seed: int, n: int = 30_000) -> Path:
-    """Power of r1 in row groups of 1,000, one reading in a hundred absent: n - n/100 to store, n/100 to refuse."""
+    """Power of r1 at times of a seed's own, in row groups of 1,000: n - n/100 to store, and n/100 absent, to refuse."""
     value = np.random.default_rng(seed).uniform(1e3, 9e3, n)
     value[::100] = np.nan
-    return write(path, {"time": times(n, 1.0), "element": ["r1"] * n, "power_w": value}, row_group_size=1000)
+    at = pa.array(times(n, 1.0).view(pa.int64()).to_numpy() + 1000 * seed).view(pa.timestamp("us", "UTC"))
+    return write(path, {"time": at, "element": ["r1"] * n, "power_w": value}, row_group_size=1000)
 
 
 def _die_between_commits(store: Store, digest: str) -> None:
-    def batches(attempt: int, refuse: Refuse) -> Iterator[pa.RecordBatch]:
+    def batches(attempt: Attempt) -> Iterator[pa.RecordBatch]:
         row = {"time": START, "element": "r1", "part": "", "quantity": "power_w", "value": 1.0, "source": f"x/y#{digest[:16]}",
                "implementation": "Reported", "level": "rack", "quality": "good", "day": START.date()}  # fmt: skip
         yield pa.Table.from_pylist([row], FACTS).cast(FACTS_CODED).to_batches()[0]
-        bad = {"digest": digest, "attempt": attempt, "file": "y", "row": 2, "column": "power_w", "reason": "no value", "value": None,
+        bad = {"digest": digest, "attempt": attempt.number, "file": "y", "row": 2, "column": "power_w", "reason": "no value", "value": None,
                "element": "r1", "time": "", "seen_at": dt.datetime(2001, 1, 1, tzinfo=dt.UTC)}  # fmt: skip
-        refuse(pa.Table.from_pylist([bad], QUARANTINE))
+        attempt.refuse(pa.Table.from_pylist([bad], QUARANTINE))
         os.kill(os.getpid(), signal.SIGKILL)
 
-    store.append(digest, batches)
+    append(store, digest, batches)
 
 
 def main(mode: str, store: str, *files: str) -> None:

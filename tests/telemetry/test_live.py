@@ -11,7 +11,7 @@ import pytest
 from telemetry.ingest import IngestReport
 from telemetry.live import watch
 from telemetry.store import Store
-from tests.telemetry.small import NOW, doubtful_file, rack_file, small_site
+from tests.telemetry.small import NOW, doubtful_file, rack_file, small_site, times, write
 from topology.errors import StoreError, TelemetryError, UsageError
 
 Act = Callable[[], object]
@@ -48,15 +48,6 @@ def folder(tmp_path: Path) -> Path:
     made = tmp_path / "in"
     made.mkdir()
     return made
-
-
-def csv(path: Path, first: int, last: int) -> None:
-    """Add minutes to a CSV; the first also writes its head."""
-    with path.open("a") as out:
-        if not first:
-            out.write("time,element,power_w\n")
-        for i in range(first, last):
-            out.write(f"2026-10-01T00:{i:02d}:00Z,r1,{5000 + i}\n")
 
 
 def test_files_are_stored_once_as_they_arrive(folder: Path, tmp_path: Path) -> None:
@@ -107,14 +98,59 @@ def test_a_broken_file_is_said_once_and_tried_again_when_it_changes(folder: Path
     assert (mended.files_failed, mended.rows_stored, Store.open(tmp_path / "s").rows()) == (0, 60, 120)
 
 
-def test_a_log_that_grows_replaces_what_was_stored_of_it(folder: Path, tmp_path: Path) -> None:
-    path = folder / "log.csv"
-    csv(path, 0, 10)
-    days = Days([nothing, nothing, lambda: csv(path, 10, 25), nothing, nothing])
-    report = days.watch(folder, tmp_path / "s")
-    stored = Store.open(tmp_path / "s").read(columns=["value"])["value"].to_pylist()
-    assert sorted(stored) == [5000 + i for i in range(25)]
-    assert (report.files, report.rows_in, report.rows_stored) == (1, 25, 25)
+def grown(folder: Path, tmp_path: Path, kind: str) -> tuple[Path, Act, Act]:
+    """A log, and what makes it: ten minutes, and the same with fifteen more; minute 3 has no value, minute 6 is there twice."""
+    path = folder / f"log.{kind}"
+
+    def make(last: int) -> None:
+        rows = [[f"2026-10-01T00:{i:02d}:00Z", "r1", "" if i == 3 else str(5000 + i)] for i in range(last)]
+        rows.insert(7, rows[6])
+        if kind == "csv":
+            path.write_text("\n".join(["time,element,power_w", *(",".join(r) for r in rows)]) + "\n")
+        else:
+            time, element, value = zip(*rows, strict=True)
+            write(path, {"time": list(time), "element": list(element), "power_w": [float(v) if v else None for v in value]})
+
+    return path, lambda: make(10), lambda: make(25)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_log_that_grows_is_stored_once_whoever_saw_it_before(folder: Path, tmp_path: Path, kind: str, restarted: bool) -> None:
+    _, short, long = grown(folder, tmp_path, kind)
+    short()
+    first = Days([nothing, nothing] if restarted else [nothing, nothing, long, nothing, nothing])
+    report = first.watch(folder, tmp_path / "s")
+    if restarted:  # it grew while no watch ran
+        assert (report.rows_in, report.rows_stored, report.rows_quarantined) == (11, 9, 2)
+        long()
+        report = Days([nothing, nothing]).watch(folder, tmp_path / "s")
+        assert (report.rows_in, report.rows_stored, report.rows_doubled, report.rows_quarantined) == (26, 15, 11, 0)
+    else:
+        assert (report.rows_in, report.rows_stored, report.rows_doubled, report.rows_quarantined) == (37, 24, 11, 2)
+    store = Store.open(tmp_path / "s")
+    stored = store.read(columns=["value"])["value"].to_pylist()
+    assert sorted(stored) == [5000.0 + i for i in range(25) if i != 3]
+    refused = [(r["row"], r["reason"]) for r in store.quarantined().to_pylist()]
+    assert sorted(refused) == [(4, "no value"), (8, "duplicate in the file")]
+    assert Days([nothing, nothing]).watch(folder, tmp_path / "s").files_skipped == 1
+
+
+def test_a_log_that_loses_its_oldest_rows_is_stored_once(folder: Path, tmp_path: Path) -> None:
+    """A file of the last hour, written anew again and again."""
+    path = folder / "latest.parquet"
+
+    def make(first: int) -> None:
+        at = times(first + 30).slice(first)
+        value = [None if i == 20 else 5000.0 + i for i in range(first, first + 30)]
+        write(path, {"time": at, "element": ["r1"] * 30, "power_w": value})
+
+    acts = [act for first in (0, 10, 20) for act in (lambda first=first: make(first), nothing, nothing)]  # type: ignore[misc]
+    report = Days(acts).watch(folder, tmp_path / "s")
+    store = Store.open(tmp_path / "s")
+    assert (report.rows_in, report.rows_stored, report.rows_doubled, report.rows_quarantined) == (90, 49, 40, 1)
+    assert store.rows() == 49 == len(set(store.read(columns=["time"])["time"].to_pylist()))
+    assert store.quarantined().num_rows == 1
 
 
 def test_a_name_used_again_for_other_readings_loses_nothing(folder: Path, tmp_path: Path) -> None:

@@ -1,0 +1,201 @@
+"""Data files of a Delta table, written as readings come: one open Parquet file a day, row groups of bounded size.
+
+Memory does not grow with what is written: what waits is at most :data:`WAITING` readings, and a finished row group is on disk. Nothing
+of it counts before the table's log names the files, which :func:`DayFiles.close` gives as actions for one commit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.fs
+import pyarrow.parquet as pq
+from deltalake.fs import DeltaStorageHandler
+from deltalake.transaction import AddAction
+
+from telemetry.schema import CATEGORIES, FACTS
+
+GROUP = 1 << 19
+"""Readings of a row group: what a reader decodes at least, and a writer holds at least (our choice)."""
+WAITING = 1 << 21
+"""Readings that wait for their row group, over all days: about 100 MB at 48 bytes each (our choice)."""
+OPEN = 200
+"""Files that are open at a time; a day that comes again later gets one more file (our choice, below the usual limit of 1,024)."""
+SKIP_BY = ("time", "element", "quantity")
+"""Columns with statistics, by which a read passes over files and row groups; statistics are most of the work of writing."""
+
+_DAY = FACTS.get_field_index("day")
+_INSIDE = pa.schema(
+    [pa.field(f.name, pa.dictionary(pa.int32(), pa.string())) if f.name in CATEGORIES else f for f in FACTS if f.name != "day"]
+)
+
+
+class DayFiles:
+    """New data files of one table.
+
+    Args:
+        where: folder or URL of the table.
+        options: access options of the object store.
+        mark: begins the name of every file; no two writers may have the same.
+    """
+
+    def __init__(self, where: str, options: Mapping[str, str], mark: str) -> None:
+        self._fs, self._local, self._mark = filesystem_of(where, options), "://" not in where, mark
+        self._parts: dict[int, list[pa.RecordBatch]] = {}
+        self._rows: dict[int, int] = {}
+        self._open: dict[int, _File] = {}
+        self._made: list[str] = []
+        self._done: list[AddAction] = []
+        self._pool = ThreadPoolExecutor(1, "write")
+        self._writing: Future[None] | None = None
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Take readings, as :data:`telemetry.readings.FACTS_CODED`; may write some of those that wait.
+
+        Raises:
+            OSError: they cannot be written, such as on a full disk.
+        """
+        for day, part in _by_day(batch):
+            self._parts.setdefault(day, []).append(part)
+            self._rows[day] = self._rows.get(day, 0) + part.num_rows
+            if self._rows[day] >= GROUP:
+                self._flush(day)
+        while sum(self._rows.values()) > WAITING:
+            self._flush(max(self._rows, key=self._rows.__getitem__))
+
+    def close(self) -> list[AddAction]:
+        """Write what waits and finish every file.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        for day in list(self._rows):
+            self._flush(day)
+        self._wait()
+        for day in list(self._open):
+            self._run(self._finish, day)
+        self._wait()
+        self._pool.shutdown()
+        return self._done
+
+    def discard(self) -> None:
+        """Delete every file, as far as the disk lets; only before the log may name them."""
+        self._pool.shutdown(cancel_futures=True)
+        for file in self._open.values():
+            file.abandon()
+        self._open.clear()
+        for path in self._made:
+            with contextlib.suppress(OSError):  # not there yet, or out of reach: a vacuum finds it
+                self._fs.delete_file(path)
+
+    def _flush(self, day: int) -> None:
+        rows = self._parts.pop(day)
+        del self._rows[day]
+        self._run(self._write, day, rows)
+
+    def _run(self, act: Any, *what: Any) -> None:
+        """Hand one task to the thread that writes; waits for the one before, so that no more than one row group is ahead."""
+        self._wait()
+        self._writing = self._pool.submit(act, *what)
+
+    def _wait(self) -> None:
+        if self._writing is not None:
+            done, self._writing = self._writing, None
+            done.result()
+
+    def _write(self, day: int, rows: list[pa.RecordBatch]) -> None:
+        file = self._open.pop(day, None)
+        if file is None:
+            if len(self._open) >= OPEN:
+                self._finish(next(iter(self._open)))
+            file = self._new(day)
+        self._open[day] = file  # the last one used stands last
+        file.writer.write_table(_table(rows), row_group_size=GROUP)
+
+    def _new(self, day: int) -> _File:
+        folder = f"day={np.datetime64(day, 'D')}"
+        path = f"{folder}/{self._mark}-{len(self._made)}.parquet"
+        if self._local:
+            self._fs.create_dir(folder)
+        self._made.append(path)
+        return _File(self._fs.open_output_stream(path), path, str(np.datetime64(day, "D")))
+
+    def _finish(self, day: int) -> None:
+        self._done.append(self._open[day].finish())
+        del self._open[day]
+
+
+class _File:
+    """A data file that is being written."""
+
+    def __init__(self, sink: Any, path: str, day: str) -> None:
+        self.sink, self.path, self.day = sink, path, day
+        texts = [f.name for f in _INSIDE if f.name in CATEGORIES]
+        self.found: list[pq.FileMetaData] = []
+        self.writer = pq.ParquetWriter(
+            sink, _INSIDE, compression="zstd", compression_level=1, use_dictionary=texts, write_statistics=list(SKIP_BY),
+            store_schema=False, metadata_collector=self.found,
+        )  # fmt: skip
+
+    def finish(self) -> AddAction:
+        """Write its footer, and say what it holds as Delta's log does."""
+        self.writer.close()
+        size = self.sink.tell()
+        self.sink.close()
+        return AddAction(self.path, size, {"day": self.day}, int(time.time() * 1000), True, json.dumps(_statistics(self.found[0])))
+
+    def abandon(self) -> None:
+        """Let go of it as it stands, without a footer, for which a full disk has no room; nobody will read it."""
+        self.writer.is_open = False
+        with contextlib.suppress(OSError):
+            self.sink.close()
+
+
+def _statistics(found: pq.FileMetaData) -> dict[str, Any]:
+    """Number of rows, and least and greatest of each column of :data:`SKIP_BY`, over the row groups of a file."""
+    low: dict[str, Any] = {}
+    high: dict[str, Any] = {}
+    names = [found.schema.column(i).name for i in range(found.num_columns)]
+    for name in SKIP_BY:
+        each = [found.row_group(g).column(names.index(name)).statistics for g in range(found.num_row_groups)]
+        if all(s is not None and s.has_min_max for s in each):
+            low[name], high[name] = min(s.min for s in each), max(s.max for s in each)
+    least, most = ({k: _said(v) for k, v in side.items()} for side in (low, high))
+    return {"numRecords": found.num_rows, "minValues": least, "maxValues": most, "nullCount": dict.fromkeys(low, 0)}
+
+
+def _said(value: Any) -> Any:
+    return value if isinstance(value, str) else value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _table(rows: list[pa.RecordBatch]) -> pa.Table:
+    """Batches as one table with one dictionary a column: a column chunk whose dictionary changes is written plain from there on."""
+    return pa.Table.from_batches(rows, _INSIDE).unify_dictionaries()
+
+
+def _by_day(batch: pa.RecordBatch) -> list[tuple[int, pa.RecordBatch]]:
+    """A batch cut by its column ``day``, which goes; days since 1970."""
+    day = batch.column(_DAY).cast(pa.int32()).to_numpy()
+    inner = batch.remove_column(_DAY)
+    if day[0] == day[-1] and (day == day[0]).all():
+        return [(int(day[0]), inner)]
+    if (np.diff(day) < 0).any():
+        order = np.argsort(day, kind="stable")
+        day, inner = day[order], inner.take(pa.array(order))
+    cuts = np.flatnonzero(np.diff(day)) + 1
+    return [(int(day[a]), inner.slice(a, b - a)) for a, b in zip(np.r_[0, cuts], np.r_[cuts, len(day)], strict=True)]
+
+
+def filesystem_of(where: str, options: Mapping[str, str]) -> pa.fs.FileSystem:
+    """The folder or URL of a table as a file system whose root it is."""
+    if "://" not in where:
+        return pa.fs.SubTreeFileSystem(str(Path(where).absolute()), pa.fs.LocalFileSystem())
+    return pa.fs.PyFileSystem(DeltaStorageHandler(where, dict(options) or None))
