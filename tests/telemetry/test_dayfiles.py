@@ -19,11 +19,13 @@ from telemetry.dayfiles import DayFiles
 from telemetry.ingest import ingest
 from telemetry.readings import FACTS_CODED
 from telemetry.store import Store
+from tests.conftest import AskPeer
 from tests.telemetry.small import NOW, START, START_US, flat, small_site, times, write
 
 MEASURED = """
 import pathlib, sys
 from telemetry.ingest import ingest
+from tests.conftest import AskPeer
 from tests.telemetry.small import NOW, small_site
 
 for file, store in zip(sys.argv[1::2], sys.argv[2::2]):
@@ -147,3 +149,18 @@ def test_what_was_written_is_what_delta_reads(tmp_path: Path) -> None:
     assert one.num_rows == 60
     adds = pa.table(table.get_add_actions(flatten=True))
     assert adds["num_records"].to_pylist() and sum(adds["num_records"].to_pylist()) == len(us)
+
+
+def test_others_read_the_data_files(tmp_path: Path, ask_peer: AskPeer) -> None:
+    """DuckDB and Polars find the same readings in them, days by the names of their folders."""
+    us = START_US + np.arange(0, 40 * 3_600_000_000, 600_000_000) + 1
+    for element in ("r1", "r2"):
+        columns = {
+            "time": pa.array(us).view(pa.timestamp("us", "UTC")),
+            "element": [element] * len(us),
+            "power_w": np.arange(len(us)) + 1.0,
+        }
+        ingest(small_site(), write(tmp_path / f"{element}.parquet", columns), tmp_path / "s", clock=lambda: NOW)
+    files = [str(f) for f in (tmp_path / "s" / "readings").rglob("*.parquet")]
+    expected = [2 * len(us), float(len(us) * (len(us) + 1)), 2, int(us[0]), int(us[-1]), 2]
+    assert ask_peer("read_parquet", files=files) == {"duckdb": expected, "polars": expected}
