@@ -127,7 +127,7 @@ def _column(plan: Plan, name: str, example: str) -> Column:
     rule = next((r for c, r in plan.values if c == name), None)
     if rule is not None:
         return _value(plan, name, rule, example)
-    if name in vendor.ignore:
+    if vendor.ignores(name):
         return Column(name, "ignored", why=f"the mapping {vendor.name} knows it and does not want it")
     if vendor.field and any(name.startswith(c.removesuffix(vendor.field)) for c, _ in plan.values if c.endswith(f".{vendor.field}")):
         return Column(name, "ignored", why=f"the mapping reads the field {vendor.field} beside it")
@@ -140,7 +140,7 @@ def _column(plan: Plan, name: str, example: str) -> Column:
 
 def _metric(plan: Plan, name: str, site: Site) -> Column:
     vendor = plan.vendor
-    if name in vendor.ignore:
+    if vendor.ignores(name):
         return Column(name, "ignored", why=f"the mapping {vendor.name} knows it and does not want it")
     rule = rule_for(vendor, name, site.elements)
     return Column(name, "not read", why=_stranger(vendor, name)) if rule is None else _value(plan, name, rule, "")

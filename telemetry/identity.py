@@ -114,8 +114,8 @@ class Identities:
         return found
 
     def _find(self, texts: dict[str, str | None]) -> int:
-        raw = texts.get(self.vendor.element_key)
-        groups = self._match(raw) if raw else None
+        keys = (self.vendor.element_key, *self.vendor.otherwise)
+        groups = next((g for k in keys if (raw := texts.get(k)) and (g := self._match(raw)) is not None), None)
         if groups is None:
             return UNKNOWN
         fields = defaultdict(str, {**{k: "" if t is None or t in self.vendor.absent else t for k, t in texts.items()}, **groups})

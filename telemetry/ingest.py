@@ -184,7 +184,7 @@ class _Run:
             self.findings += [
                 Finding(f"column {c!r} is not read: {why}", "write its values one to a column", str(path), column=c, severity="warning")
                 for c, why in source.unreadable.items()
-                if c not in plan.vendor.ignore
+                if not plan.vendor.ignores(c)
             ]
         return fresh
 

@@ -103,7 +103,7 @@ def bind(vendor: Vendor, columns: Sequence[str], elements: Collection[str], quie
         quiet: columns that need no explanation where nobody claims them, such as those of the file's path.
     """
     time = _first(vendor.time.columns, columns)
-    silent = {*vendor.ignore, *quiet, *(c for c in columns if INDEX.fullmatch(c))}
+    silent = {*quiet, *(c for c in columns if INDEX.fullmatch(c) or vendor.ignores(c))}
     keys = {k: c for k, names in vendor.keys.items() if (c := _first(names, columns))}
     if not time or vendor.keys.keys() - vendor.optional - keys.keys():
         return None
@@ -200,7 +200,7 @@ def recognise(
 
 def _unexplained(plan: Plan, sample: Callable[[str], Sequence[str]] | None, elements: Collection[str]) -> tuple[int, int]:
     metrics = set(sample(plan.metric)) if plan.long and sample is not None else set()
-    strange = [m for m in metrics - plan.vendor.ignore if rule_for(plan.vendor, m, elements) is None]
+    strange = [m for m in metrics if not plan.vendor.ignores(m) and rule_for(plan.vendor, m, elements) is None]
     return len(plan.unmapped) + len(plan.aliases) + len(strange), -len(plan.keys) - len(plan.values)
 
 

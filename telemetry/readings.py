@@ -129,8 +129,9 @@ class Mapper:
     def _long(self, batch: pa.RecordBatch, times: Times, rows: np.ndarray, place: np.ndarray) -> Block:
         codes, names = texts_of(batch.column(self.plan.metric))
         rules = [rule_for(self.plan.vendor, n, self.site.elements) for n in names]
-        ignored = np.array([n in self.plan.vendor.ignore for n in names] + [False])
-        self.metrics |= {n for n, r in zip(names, rules, strict=True) if r is None and n not in self.plan.vendor.ignore}
+        unwanted = [self.plan.vendor.ignores(n) for n in names]
+        ignored = np.array([*unwanted, False])
+        self.metrics |= {n for n, r, u in zip(names, rules, unwanted, strict=True) if r is None and not u}
         quantity = np.array([UNKNOWN if r is None else _QUANTITY_NAMES.index(r.quantity) for r in rules] + [UNKNOWN])[codes]
         factor = np.array([1.0 if r is None else r.unit.factor for r in rules] + [1.0])[codes]
         offset = np.array([0.0 if r is None else r.unit.offset for r in rules] + [0.0])[codes]

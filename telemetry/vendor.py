@@ -6,14 +6,15 @@ Keys of a mapping file::
     level               one of LEVELS, or auto: after the kind of the element
     implementation      PhysicalSensor, Reported or Synthesized
     sparse              true: an empty cell is no reading; false (default): it is a reading without a value
-    ignore              columns or metrics that are known and not wanted
+    ignore              columns or metrics that are known and not wanted; ignore_patterns: regular expressions that their whole names match
     field               a nested column is read by this field of it (Reading of PowerWatts), its other fields are not wanted
     canonical           true: besides [[values]], every quantity by its name in any unit (power_kw)
     elements_as_columns a quantity: columns named after elements of the site hold it
     [time]              columns (first one present), unit (epoch, s, ms, us, ns, day_s), zone of naive times, date for day_s
     [keys]              name -> columns (first one present), optional = names that may be absent, absent = texts that say nothing (NA);
                         folders on the way to the file that are named column=text count as columns
-    [element]           key, patterns: tried in order after the key's own text; group "element" must be an element of the site
+    [element]           key, otherwise = keys to ask where it is no element; patterns: tried in order after the key's own text; group
+                        "element" must be an element of the site
     [part]              format, of keys and of groups of the pattern
     [long]              metric and value columns; where both are present the file is read long, otherwise wide
     [carry]             level, implementation, quality: keys that hold them row by row
@@ -41,8 +42,8 @@ from topology.units import UNITS, Unit
 
 TIME_UNITS = ("epoch", "s", "ms", "us", "ns", "day_s")
 _TOP = frozenset(
-    ("doc", "point", "level", "implementation", "sparse", "ignore", "field", "canonical", "elements_as_columns", "time", "keys",
-     "element", "part", "long", "carry", "values")
+    ("doc", "point", "level", "implementation", "sparse", "ignore", "ignore_patterns", "field", "canonical", "elements_as_columns", "time",
+     "keys", "element", "part", "long", "carry", "values")
 )  # fmt: skip
 _VALUE = frozenset(("names", "pattern", "quantity", "unit", "element", "part", "level", "implementation", "texts", "only"))
 Fault = Callable[..., None]
@@ -100,6 +101,7 @@ class Vendor:
     rules: tuple[Rule, ...]
     sparse: bool = False
     ignore: frozenset[str] = frozenset()
+    ignore_patterns: tuple[str, ...] = ()
     field: str = ""
     canonical: bool = False
     elements_as_columns: str = ""
@@ -107,12 +109,17 @@ class Vendor:
     optional: frozenset[str] = frozenset()
     absent: frozenset[str] = frozenset()
     element_key: str = ""
+    otherwise: tuple[str, ...] = ()
     patterns: tuple[str, ...] = ()
     part_format: str = ""
     metric: tuple[str, ...] = ()
     value: tuple[str, ...] = ()
     carry: Mapping[str, str] = fresh(default_factory=dict)
     file: str = ""
+
+    def ignores(self, name: str) -> bool:
+        """Whether a column or metric is known and not wanted."""
+        return name in self.ignore or any(re.fullmatch(p, name) for p in self.ignore_patterns)
 
 
 def load_vendors(site_folder: Path | None = None) -> Mapping[str, Vendor]:
@@ -176,6 +183,7 @@ def parse_vendor(name: str, text: str, file: str = "") -> Vendor:
         rules=tuple(r for v in raw.get("values", []) if (r := _rule(v, fault)) is not None),
         sparse=bool(raw.get("sparse", False)),
         ignore=frozenset(_texts(raw.get("ignore", []))),
+        ignore_patterns=_texts(raw.get("ignore_patterns", [])),
         field=str(raw.get("field", "")),
         canonical=bool(raw.get("canonical", False)),
         elements_as_columns=str(raw.get("elements_as_columns", "")),
@@ -183,6 +191,7 @@ def parse_vendor(name: str, text: str, file: str = "") -> Vendor:
         optional=frozenset(_texts(raw.get("keys", {}).get("optional", []))),
         absent=frozenset(_texts(raw.get("keys", {}).get("absent", []))),
         element_key=str(raw.get("element", {}).get("key", "")),
+        otherwise=_texts(raw.get("element", {}).get("otherwise", [])),
         patterns=_texts(raw.get("element", {}).get("patterns", [])),
         part_format=str(raw.get("part", {}).get("format", "")),
         metric=_texts(raw.get("long", {}).get("metric", [])),
@@ -269,7 +278,9 @@ def _check(vendor: Vendor, fault: Fault) -> None:
     _one_of(vendor.implementation, IMPLEMENTATIONS, "implementation", fault)
     if vendor.elements_as_columns:
         _one_of(vendor.elements_as_columns, tuple(READINGS), "elements_as_columns", fault)
-    named = {*vendor.optional, *vendor.carry.values(), *(k for r in vendor.rules for k in r.only)}
+    for pattern in vendor.ignore_patterns:
+        _regex(pattern, "ignore_patterns", fault)
+    named = {*vendor.optional, *vendor.otherwise, *vendor.carry.values(), *(k for r in vendor.rules for k in r.only)}
     for name in (named | ({vendor.element_key} if vendor.element_key else set())) - set(vendor.keys):
         fault(f"{name!r} is no name under [keys]", "keys", nearest(name, vendor.keys))
     if bool(vendor.metric) != bool(vendor.value):

@@ -45,6 +45,8 @@ def test_every_built_in_mapping_says_what_it_measures_and_where() -> None:
         ('unit = "s"', 'unit = "day_s"', "need a date"),
         ('doc = "x"', 'docs = "x"', "unknown key 'docs'"),
         ('key = "rack"', "key = \"rack\"\npatterns = ['(']", "no regular expression"),
+        ('doc = "x"', "doc = \"x\"\nignore_patterns = ['(']", "no regular expression"),
+        ('key = "rack"', 'key = "rack"\notherwise = ["rak"]', "did you mean rack"),
         ('unit = "s"', 'unit = "s"\nzone = "Mars/Base"', "unknown zone"),
         ('unit = "kw"', 'unit = "kw"\ntexts = { off = "none" }', "'off' stands for 'none', which is no number"),
         ('unit = "kw"', 'unit = "kw"\nonly = { racks = ["r1"] }', "did you mean rack"),
