@@ -108,7 +108,7 @@ def test_derivatives_that_the_model_gives_are_used() -> None:
 
     def slopes(v: Mapping[str, Floats], own: Ints, blocks: Sequence[Block]) -> list[Floats]:
         calls.append(own.size)
-        return [np.broadcast_to(X, (1, own.size, X.size))]
+        return [np.broadcast_to(X, (own.size, 1, X.size))]
 
     given, numeric = calibrate_many(model, [slope], 5, slopes), calibrate_many(model, [slope], 5)
     assert calls and given.value == pytest.approx(numeric.value, abs=1e-6) and given.low == pytest.approx(numeric.low, rel=1e-4)

@@ -71,6 +71,33 @@ def reach_w_k(x: Exchangers, i: int, hot_kg_s: float, cold_kg_s: float) -> float
     return exchanger_w_k(ua, hot_kg_s * x.hot_cp_j_kg_k[i], cold_kg_s * x.cold_cp_j_kg_k[i])
 
 
+@kernel
+def reaches_w_k(x: Exchangers, own: Ints, hot_kg_s: Floats, cold_kg_s: Floats, factor: Floats) -> Floats:
+    """Heat per kelvin of some exchangers over time, their conductance without fouling times a factor [W/K].
+
+    Args:
+        x: ratings.
+        own: (N,) numbers of the exchangers.
+        hot_kg_s: (N, T) hot-side flow, NaN where it is not known.
+        cold_kg_s: (N, T) cold-side flow.
+        factor: (N, T) or (N, 1) factor of the conductance.
+
+    Returns:
+        (N, T), NaN where a flow is not known.
+    """
+    out = np.full(hot_kg_s.shape, np.nan)
+    for n in range(own.size):
+        i, dirt = own[n], x.fouling_k_w[own[n]]
+        for t in range(hot_kg_s.shape[1]):
+            hot, cold = hot_kg_s[n, t], cold_kg_s[n, t]
+            if hot > 0.0 and cold > 0.0:
+                clean = (1.0 / conductance_w_k(x, i, hot, cold) - dirt) / factor[n, min(t, factor.shape[1] - 1)]
+                out[n, t] = exchanger_w_k(1.0 / (clean + dirt), hot * x.hot_cp_j_kg_k[i], cold * x.cold_cp_j_kg_k[i])
+            elif hot <= 0.0 or cold <= 0.0:
+                out[n, t] = 0.0
+    return out
+
+
 @inner
 def valve_share(x: Exchangers, i: int, hot_kg_s: float, full_kg_s: float, want_w_k: float, most_w_k: float, share: float) -> float:
     """Share of full cold flow that gives ``want_w_k``: regula falsi (Illinois) on the logarithm of the share, near a guess first."""

@@ -3,6 +3,11 @@
 Same problem, same noise, same meaning of told; instead of one optimiser an element there is one Gauss-Newton iteration for all, damped
 where a step does not help (Levenberg and Marquardt: Nocedal and Wright, Numerical Optimization, 2nd ed., section 10.3) and
 projected on the bounds. Elements are taken in parts, so that memory stays small however many there are.
+
+A model that puts measured values into its law has their noise both in a residual and in its derivatives, which pulls least squares
+to one side however long the series is (errors in variables: Fuller, Measurement Error Models, 1987, chapter 1). With ``beside``
+neighbours the derivatives at a sample are the mean of those at the samples around it, whose noise is another: instrumental
+variables (the same, section 1.4).
 """
 
 from __future__ import annotations
@@ -13,7 +18,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from topology.axes import Bools, Floats, Ints
-from topology.errors import NotConverged
 from twin.forecast.calibrate.fit import FAR, PASSES, Block
 from twin.forecast.calibrate.normal import covariance, noise, told
 from twin.forecast.calibrate.priors import Z90, Fitted, Prior
@@ -21,12 +25,18 @@ from twin.forecast.calibrate.priors import Z90, Fitted, Prior
 Model = Callable[[Mapping[str, Floats], Ints], Sequence[Block]]
 """Parameters by name, each (e, 1), and the numbers of the elements (e,) that they belong to, to residuals (e, T) of each channel."""
 Slopes = Callable[[Mapping[str, Floats], Ints, Sequence[Block]], Sequence[Floats]]
-"""The same, with the residuals there, to (P, e, T) derivatives of each channel with respect to parameters (not to deviations)."""
-PART = 20_000_000
-"""Numbers in the derivatives of one part of the elements: 160 MB."""
+"""The same, with the residuals there, to (e, P, T) derivatives of each channel with respect to parameters (not to deviations)."""
+PART = 2_000_000
+"""Numbers in the derivatives of one part of the elements: 16 MB."""
 ROUNDS = 60
 SETTLED = 1e-5
 """Step in standard deviations of the priors below which a fit has settled."""
+ROUGHLY = 1e-3
+"""The same where only noise is taken from the residuals."""
+NEAR = 0.2
+"""Distance in standard deviations of the priors up to which derivatives still serve on the way."""
+LONGEST = 0.5
+"""Longest step with derivatives of neighbours."""
 STEP = 1e-4
 
 
@@ -43,6 +53,7 @@ class Batch:
         covariance: (N, P, P) in standard deviations of the priors.
         noise: (N,) of each channel, widened for autocorrelation.
         samples: (N,) residuals that were finite.
+        settled: (N,) the fit came to rest; one that did not tells nothing and keeps every prior.
     """
 
     priors: tuple[Prior, ...]
@@ -53,6 +64,7 @@ class Batch:
     covariance: Floats
     noise: dict[str, Floats]
     samples: Ints
+    settled: Bools
 
     def number(self, name: str) -> int:
         """Place of a parameter."""
@@ -86,7 +98,9 @@ def _z(prior: Prior, value: Floats) -> Floats:
     return np.asarray(np.log(value / prior.value) / prior.deviation if prior.log else (value - prior.value) / prior.deviation)
 
 
-def calibrate_many(model: Model, priors: Sequence[Prior], elements: int, slopes: Slopes | None = None, passes: int = PASSES) -> Batch:
+def calibrate_many(
+    model: Model, priors: Sequence[Prior], elements: int, slopes: Slopes | None = None, passes: int = PASSES, beside: int = 0
+) -> Batch:
     """Fit the parameters of many elements, each on its own data.
 
     Args:
@@ -95,28 +109,26 @@ def calibrate_many(model: Model, priors: Sequence[Prior], elements: int, slopes:
         elements: number of elements.
         slopes: derivatives where the model knows a shorter way to them than one evaluation a parameter.
         passes: rounds of noise from residuals.
+        beside: samples on each side whose derivatives stand for those of a sample; 0 where inputs of the model have no noise.
 
     Returns:
         The fits.
-
-    Raises:
-        NotConverged: a fit did not settle; carries the number of the element.
     """
     known = tuple(priors)
     first = model(_values(known, np.zeros((min(elements, 1), len(known)))), np.arange(min(elements, 1)))
     width = max(sum(b.residual.shape[-1] for b in first), 1)
     size = max(PART // (width * max(len(known), 1)), 1)
-    parts = [_Part(model, known, np.arange(k, min(k + size, elements)), slopes).run(passes) for k in range(0, elements, size)]
+    parts = [_Part(model, known, np.arange(k, min(k + size, elements)), slopes, beside).run(passes) for k in range(0, elements, size)]
     if not parts:
         p = len(known)
         shape = np.zeros((0, p))
-        return Batch(known, shape, shape, shape, np.zeros((0, p), bool), np.zeros((0, p, p)), {}, np.zeros(0, np.int64))
+        return Batch(known, shape, shape, shape, np.zeros((0, p), bool), np.zeros((0, p, p)), {}, np.zeros(0, np.int64), np.zeros(0, bool))
     names = [b.name for b in first]
     joined = {n: np.concatenate([part.noise[n] for part in parts]) for n in names}
-    value, low, high, known_by_data, spread, samples = (
-        np.concatenate([getattr(part, a) for part in parts]) for a in ("value", "low", "high", "told", "covariance", "samples")
+    value, low, high, known_by_data, spread, samples, settled = (
+        np.concatenate([getattr(part, a) for part in parts]) for a in ("value", "low", "high", "told", "covariance", "samples", "settled")
     )
-    return Batch(known, value, low, high, known_by_data, spread, joined, samples)
+    return Batch(known, value, low, high, known_by_data, spread, joined, samples, settled)
 
 
 def _values(priors: tuple[Prior, ...], z: Floats) -> dict[str, Floats]:
@@ -126,46 +138,47 @@ def _values(priors: tuple[Prior, ...], z: Floats) -> dict[str, Floats]:
 class _Part:
     """Fits of some elements: deviations ``z`` (e, P), with residuals and derivatives where they were last worked out."""
 
-    def __init__(self, model: Model, priors: tuple[Prior, ...], own: Ints, slopes: Slopes | None) -> None:
-        self.model, self.priors, self.own, self.given = model, priors, own, slopes
+    def __init__(self, model: Model, priors: tuple[Prior, ...], own: Ints, slopes: Slopes | None, beside: int) -> None:
+        self.model, self.priors, self.own, self.given, self.beside = model, priors, own, slopes, beside
         reach = [(max(p.z(p.bounds[0]), -FAR), min(p.z(p.bounds[1]), FAR)) for p in priors]
         self.low, self.high = np.asarray(reach, np.float64).reshape(-1, 2).T
         self.z = np.zeros((own.size, len(priors)))
         self.blocks = self.ask(self.z)
         self.rows: list[Floats] = []
+        self.rows_at = self.z
+        self.settled = np.ones(own.size, np.bool_)
 
     def ask(self, z: Floats) -> Sequence[Block]:
         return self.model(_values(self.priors, z), self.own)
 
     def slopes(self) -> list[Floats]:
-        """(P, e, T) of each channel, with respect to deviations, 0 where there is nothing to compare."""
-        if self.rows:
+        """(e, P, T) of each channel, with respect to deviations, 0 where there is nothing to compare; worked out near ``z``."""
+        if self.rows and np.abs(self.z - self.rows_at).max(initial=0.0) <= NEAR:
             return self.rows
+        self.rows_at = self.z
         if self.given is not None:
             unit = np.stack([at(p, self.z[:, k]) * p.deviation if p.log else np.full(self.own.size, p.deviation)
-                             for k, p in enumerate(self.priors)])  # fmt: skip
+                             for k, p in enumerate(self.priors)], axis=1)  # fmt: skip
             found = self.given(_values(self.priors, self.z), self.own, self.blocks)
             self.rows = [np.nan_to_num(s) * unit[:, :, None] for s in found]
             return self.rows
-        columns: list[list[Floats]] = [[] for _ in self.blocks]
+        self.rows = [np.zeros((self.own.size, len(self.priors), b.residual.shape[-1])) for b in self.blocks]
         for k in range(len(self.priors)):
             step = np.where(self.z[:, k] + STEP <= self.high[k], STEP, -STEP)
             moved = self.z.copy()
             moved[:, k] += step
-            for column, now, was in zip(columns, self.ask(moved), self.blocks, strict=True):
-                column.append(np.nan_to_num((now.residual - was.residual) / step[:, None]))
-        self.rows = [np.stack(c) for c in columns]
+            for row, now, was in zip(self.rows, self.ask(moved), self.blocks, strict=True):
+                row[:, k] = np.nan_to_num((now.residual - was.residual) / step[:, None])
         return self.rows
 
-    def weigh(self, noise_of: dict[str, Floats]) -> tuple[Floats, Floats]:
-        """(e, P) gradient and (e, P, P) normal matrix at ``z``."""
+    def weigh(self, noise_of: dict[str, Floats], rows: list[Floats] | None = None) -> tuple[Floats, Floats]:
+        """(e, P) gradient and (e, P, P) normal matrix at ``z``, with its derivatives or others."""
         size = len(self.priors)
         gradient, normal = self.z.copy(), np.broadcast_to(np.eye(size), (self.own.size, size, size)).copy()
-        for b, slope in zip(self.blocks, self.slopes(), strict=True):
+        for b, slope in zip(self.blocks, rows or self.slopes(), strict=True):
             weight = noise_of[b.name] ** -2.0
-            by_element = slope.transpose(1, 0, 2)
-            gradient += weight[:, None] * (by_element @ np.nan_to_num(b.residual)[:, :, None])[:, :, 0]
-            normal += weight[:, None, None] * (by_element @ by_element.transpose(0, 2, 1))
+            gradient += weight[:, None] * (slope @ np.nan_to_num(b.residual)[:, :, None])[:, :, 0]
+            normal += weight[:, None, None] * (slope @ slope.transpose(0, 2, 1))
         return gradient, normal
 
     def cost(self, z: Floats, blocks: Sequence[Block], noise_of: dict[str, Floats]) -> Floats:
@@ -175,44 +188,66 @@ class _Part:
             total = total + np.einsum("et,et->e", r, r) * noise_of[b.name] ** -2.0
         return np.asarray(total)
 
-    def solve(self, noise_of: dict[str, Floats], free: Bools) -> None:
-        """Move ``z`` to the most probable point, parameters that are not free at their priors."""
+    def solve(self, noise_of: dict[str, Floats], free: Bools, settled: float) -> None:
+        """Move ``z`` to the most probable point, parameters that are not free at their priors, until no step is above ``settled``."""
         self.move(np.where(free, np.clip(self.z, self.low, self.high), 0.0))
-        damping, cost, worst = np.zeros(self.own.size), self.cost(self.z, self.blocks, noise_of), np.zeros(self.own.size)
+        damping, cost = np.zeros(self.own.size), self.cost(self.z, self.blocks, noise_of)
         for _ in range(ROUNDS):
-            gradient, normal = self.weigh(noise_of)
-            stuck = ((self.z <= self.low) & (gradient > 0.0)) | ((self.z >= self.high) & (gradient < 0.0))
-            step = _step(gradient, normal, free & ~stuck, damping)
-            aim = np.clip(self.z + step, self.low, self.high)
+            aim = self.aim(*self.weigh(noise_of), free, damping)
             worst = np.abs(aim - self.z).max(axis=1, initial=0.0)
-            if (worst <= SETTLED).all():
-                return
+            if (worst <= settled).all():
+                if settled > SETTLED or np.array_equal(self.rows_at, self.z):
+                    break
+                self.rows = []  # once more with derivatives right here
+                continue
             blocks = self.ask(aim)
             new = self.cost(aim, blocks, noise_of)
-            better = (new <= cost * (1.0 + 1e-12)) & (worst > SETTLED)
-            damping = np.where(
-                better, 0.1 * damping * (damping > 1e-3), np.where(worst > SETTLED, np.maximum(10.0 * damping, 1e-2), damping)
-            )
-            if better.any():
-                self.move(np.where(better[:, None], aim, self.z))
-                cost = np.where(better, new, cost)
-        e = int(worst.argmax())
-        raise NotConverged(f"the fit of element number {self.own[e]} still moves by {worst[e]:.1e} deviations", residual=float(worst[e]))
+            moves = worst > settled
+            better = (new <= cost * (1.0 + 1e-12)) & moves
+            damping = np.where(better, 0.1 * damping * (damping > 1e-3), np.where(moves, np.maximum(10.0 * damping, 1e-2), damping))
+            self.z, cost = np.where(better[:, None], aim, self.z), np.where(better, new, cost)
+            self.blocks = [Block(b.name, np.where(better[:, None], b.residual, a.residual), b.scale)
+                           for a, b in zip(self.blocks, blocks, strict=True)]  # fmt: skip
+        self.settled &= worst <= settled
+
+    def aim(self, gradient: Floats, normal: Floats, free: Bools, damping: Floats) -> Floats:
+        """(e, P) where a damped step inside the bounds leads; a parameter at a bound that it would leave stays."""
+        stuck = ((self.z <= self.low) & (gradient > 0.0)) | ((self.z >= self.high) & (gradient < 0.0))
+        return np.clip(self.z + _step(gradient, normal, free & ~stuck, damping), self.low, self.high)
+
+    def steer(self, noise_of: dict[str, Floats], free: Bools) -> Floats:
+        """Go on to where residuals are free of derivatives at their neighbours; (e, P, P) normal matrix there."""
+        if self.beside == 0:
+            return self.weigh(noise_of)[1]
+        rows = [_around(s, np.isfinite(b.residual)[:, None], self.beside) for s, b in zip(self.slopes(), self.blocks, strict=True)]
+        for _ in range(ROUNDS):
+            gradient, normal = self.weigh(noise_of, rows)
+            aim = self.aim(gradient, normal, free, np.zeros(self.own.size))
+            aim = np.clip(aim, self.z - LONGEST, self.z + LONGEST)
+            worst = np.abs(aim - self.z).max(axis=1, initial=0.0)
+            if (worst <= SETTLED).all():
+                break
+            self.move(aim)
+        self.settled &= worst <= SETTLED
+        return normal
 
     def move(self, z: Floats) -> None:
         if not np.array_equal(z, self.z):
-            self.z, self.blocks, self.rows = z, self.ask(z), []
+            self.z, self.blocks = z, self.ask(z)
 
     def run(self, passes: int) -> Batch:
         free = np.ones(self.z.shape, np.bool_)
         noise_of = {b.name: np.full(self.own.size, b.scale) for b in self.blocks}
         for _ in range(passes):
-            self.solve(noise_of, free)
+            self.solve(noise_of, free, ROUGHLY)
             noise_of = self.noise()
-        free = told(self.weigh(noise_of)[1])
-        self.solve(noise_of, free)
+        free = told(self.steer(noise_of, free)) & self.settled[:, None]
+        self.solve(noise_of, free, SETTLED)
+        self.steer(noise_of, free)
         noise_of = self.noise()
-        spread = covariance(self.weigh(noise_of)[1], free)
+        normal = self.steer(noise_of, free)
+        free &= self.settled[:, None]
+        self.z, spread = np.where(free, self.z, 0.0), covariance(normal, free)
         half = Z90 * np.sqrt(np.diagonal(spread, axis1=1, axis2=2))
         columns = []
         for k, p in enumerate(self.priors):
@@ -221,7 +256,7 @@ class _Part:
             columns.append([np.where(free[:, k], v, keep) for v, keep in zip((at(p, self.z[:, k]), *ends), kept, strict=True)])
         value, low, high = np.asarray(columns, np.float64).reshape(len(self.priors), 3, self.own.size).transpose(1, 2, 0)
         samples = np.sum([np.isfinite(b.residual).sum(axis=1) for b in self.blocks], axis=0) + np.zeros(self.own.size, np.int64)
-        return Batch(self.priors, value, low, high, free, spread, noise_of, samples)
+        return Batch(self.priors, value, low, high, free, spread, noise_of, samples, self.settled)
 
     def noise(self) -> dict[str, Floats]:
         return {b.name: noise(b.residual, b.scale) for b in self.blocks}
@@ -233,3 +268,14 @@ def _step(gradient: Floats, normal: Floats, free: Bools, damping: Floats) -> Flo
     eye = np.eye(free.shape[1])
     own = np.where(both, normal * (1.0 + damping[:, None, None] * eye), eye)
     return np.where(free, -np.linalg.solve(own, np.where(free, gradient, 0.0)[:, :, None])[:, :, 0], 0.0)
+
+
+def _around(slope: Floats, good: Bools, beside: int) -> Floats:
+    """(e, P, T) mean of derivatives at the samples around each one, itself left out; 0 where there is no residual (e, 1, T)."""
+    count, total = np.zeros(good.shape), np.zeros(slope.shape)
+    for d in range(1, beside + 1):
+        count[..., d:] += good[..., :-d]
+        count[..., :-d] += good[..., d:]
+        total[..., d:] += slope[..., :-d]
+        total[..., :-d] += slope[..., d:]
+    return np.asarray(total * (good / np.maximum(count, 1.0)))

@@ -1,0 +1,88 @@
+"""A plant with hidden constants and hidden sensor errors, drawn from their priors, read by its meters over a week or so."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from topology.axes import Floats
+from topology.overlay import FACTORS, Constant, laid_over
+from topology.plant import Plant
+from twin import synth
+from twin.forecast.calibrate.batch import at
+from twin.forecast.calibrate.constants import PRIORS, SENSORS
+from twin.loads import from_power
+from twin.observe import CHANNELS
+from twin.solvers.steady import solve_steady
+from twin.state import Ambient, SteadyState
+
+START = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """What nobody who reads the meters knows.
+
+    Attributes:
+        plant: the plant as the catalog has it.
+        factor: (n,) hidden factors by name, on the factor's axis.
+        gain: (n,) gains of each channel.
+        bias: (n,) biases of each channel.
+        state: true state.
+        expected: what the catalog's plant makes of the same loads.
+        read: (T, n) readings by channel.
+    """
+
+    plant: Plant
+    factor: Mapping[str, Floats]
+    gain: Mapping[str, Floats]
+    bias: Mapping[str, Floats]
+    state: SteadyState
+    expected: SteadyState
+    read: Mapping[str, Floats]
+
+
+def hidden(
+    plant: Plant, factors: tuple[str, ...], channels: tuple[str, ...], seed: int, steps: int = 384, step_s: float = 900.0,
+    noise: float = 0.3, wet_c: float = 12.0,
+) -> Hidden:  # fmt: skip
+    """Draw, solve and read.
+
+    Args:
+        plant: the plant as the catalog has it.
+        factors: constants that are hidden; others are those of the catalog.
+        channels: meters that are read.
+        seed: seed of everything.
+        steps: samples.
+        step_s: time between them.
+        noise: share of each channel's usual noise (a sample is the mean of several readings).
+        wet_c: mean outdoor wet bulb.
+    """
+    rng = np.random.default_rng(seed)
+    factor = {n: at(PRIORS[n], rng.standard_normal(getattr(plant, FACTORS[n].axis).n)) for n in factors}
+    rows = [Constant(element=i, parameter=n, value=float(v)) for n, values in factor.items()
+            for i, v in zip(getattr(plant, FACTORS[n].axis).ids, values, strict=True)]  # fmt: skip
+    real = laid_over(plant, rows)
+    time = synth.times(START, steps, step_s)
+    loads = from_power(plant, synth.rack_power_w(plant, synth.utilisation(plant, time, seed), synth.Hidden(
+        np.ones(plant.racks.n), np.ones(plant.cdus.n), seed)))  # fmt: skip
+    ambient = Ambient(synth.wet_bulb_c(time, seed, wet_c))
+    state, expected = solve_steady(real, loads, ambient), solve_steady(plant, loads, ambient)
+    gain, bias, read = {}, {}, {}
+    for name in channels:
+        c = CHANNELS[name]
+        true = c.predict(real, state)
+        spread = rng.standard_normal((2, true.shape[1]))
+        g, b = SENSORS.get((c.quantity, "gain")), SENSORS.get((c.quantity, "bias"))
+        gain[name], bias[name] = at(g, spread[0]) if g else np.ones(spread[0].size), at(b, spread[1]) if b else np.zeros(spread[1].size)
+        read[name] = gain[name] * true + bias[name]
+        read[name] = read[name] + noise * c.noise * rng.standard_normal(true.shape) * (read[name] if c.relative else 1.0)
+    return Hidden(plant, factor, gain, bias, state, expected, read)
+
+
+def share_inside(low: Floats, high: Floats, true: Floats) -> Floats:
+    """Whether each hidden value is inside its interval."""
+    return np.asarray((low <= true) & (true <= high))
