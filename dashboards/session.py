@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from telemetry.rackpower import rack_power
+from telemetry.rackpower import RackPower, rack_power
 from telemetry.replay import replay as chunks_of
 from telemetry.store import Store
 from topology.axes import Floats
@@ -178,19 +178,28 @@ class Session:
             raise UsageError("give either a utilisation or a time of the store, not both")
         if utilisation is not None or self.store is None:
             return from_utilisation(self.plant, 1.0 if utilisation is None else utilisation), "utilisation", (), None
+        power = self.measured(self.store, at)
+        load, _ = filled(self.plant, power.power_w)
+        wet = float(power.wet_bulb_c[0])
+        return from_power(self.plant, load), "measured", (*power.findings, *outside(self.plant, power)), wet if np.isfinite(wet) else None
+
+    def measured(self, store: Store, at: dt.datetime | None = None) -> RackPower:
+        """Rack power of one moment, or of the latest one: of its minute, else of the quarter hour before it.
+
+        Raises:
+            TelemetryError: nothing was measured then; says which times the store holds.
+        """
         when = at or self.span[1].replace(second=0, microsecond=0)
-        power = rack_power(self.site, self.store, when, when + dt.timedelta(seconds=MOMENT_STEP_S), MOMENT_STEP_S)
+        power = rack_power(self.site, store, when, when + dt.timedelta(seconds=MOMENT_STEP_S), MOMENT_STEP_S)
         if not np.isfinite(power.power_w).any():  # meters that report by the quarter hour: the window that ends with this moment
             begin, step_s = when - dt.timedelta(seconds=HISTORY_STEP_S), HISTORY_STEP_S + MOMENT_STEP_S
-            power = rack_power(self.site, self.store, begin, begin + dt.timedelta(seconds=step_s), step_s)
+            power = rack_power(self.site, store, begin, begin + dt.timedelta(seconds=step_s), step_s)
         if not np.isfinite(power.power_w).any():
             first, last = self.span
             raise TelemetryError(
                 f"no rack power was measured at {when.isoformat()}; the store holds {first.isoformat()} to {last.isoformat()}"
             )
-        load, _ = filled(self.plant, power.power_w)
-        wet = float(power.wet_bulb_c[0])
-        return from_power(self.plant, load), "measured", (*power.findings, *outside(self.plant, power)), wet if np.isfinite(wet) else None
+        return power
 
     @property
     def span(self) -> tuple[dt.datetime, dt.datetime]:

@@ -52,6 +52,21 @@ def sigma_of(power_w: np.ndarray, origin: Sequence[str]) -> np.ndarray:
     return np.asarray(np.abs(power_w) * limit / np.sqrt(3.0))
 
 
+def split_variance(plate_w: np.ndarray, share: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """Variance that a split by load factors adds to each member; see the module's docstring.
+
+    Args:
+        plate_w: what each draws at most [W] (n,).
+        share: its share of the whole (n,).
+        spread: standard deviation of the load factors, of each (n,) or of all (T, 1).
+
+    Returns:
+        Variance [W^2], (n,) or (T, n).
+    """
+    own = (spread * plate_w) ** 2
+    return np.asarray(own * (1.0 - share) ** 2 + share**2 * (own.sum(axis=-1, keepdims=True) - own))
+
+
 @dataclass(frozen=True, slots=True)
 class Racks:
     """What is known of each rack so far; the arrays and lists are filled in as racks are inferred.
@@ -86,9 +101,7 @@ class Racks:
         left = np.where(negative, np.nan, left_w)
         plate = self.plate_w[rest]
         share = plate / plate.sum()
-        square = (plate**2).sum()
-        split = plate**2 * (1.0 - share) ** 2 + share**2 * (square - plate**2)
-        variance = (left_sigma_w[:, None] * share) ** 2 + self.spread()[:, None] ** 2 * split
+        variance = (left_sigma_w[:, None] * share) ** 2 + split_variance(plate, share, self.spread()[:, None])
         self.power_w[:, rest] = left[:, None] * share
         self.sigma_w[:, rest] = np.where(np.isnan(left)[:, None], np.nan, np.sqrt(variance))
         for r in rest:

@@ -41,9 +41,11 @@ def rack(
 ) -> None:  # fmt: skip
     """One rack in full: parts, conversion stages, liquid and air heat, coolant along its plates, limits and margins.
 
-    Loaded as `racktwin solve` is. The hottest accelerator is the last on its coolant path.
+    Loaded as `racktwin solve` is. The hottest accelerator is the last on its coolant path. With --store each accelerator is listed:
+    by its own reading, or, where it reports no power, by a share of the rack's reading after its utilisation, labelled inferred.
 
-    Examples: `racktwin rack mysite rack-01`, `racktwin rack mysite rack-01 --outage cdu-1 --json`.
+    Examples: `racktwin rack mysite rack-01`, `racktwin rack mysite rack-01 --store mystore --at 2026-11-04T12:00Z`,
+    `racktwin rack mysite rack-01 --outage cdu-1 --json`.
 
     Units: kW, degC, kg/s and % here; W, degC, kg/s and fractions with --json. Exit 1 where one of its limits is violated.
     """
@@ -51,9 +53,10 @@ def rack(
     _known(name, session.plant.racks.ids, "rack")
     load, time = moment_of(session, utilisation, at)
     result = session.solve(load, time, wet_bulb_c, elements_of(session, outage))
-    from dashboards import heat_answers
+    from dashboards import device_answers, heat_answers
 
     answer = heat_answers.rack(result, name, None if result.basis == "measured" else 1.0 if load is None else load)
+    answer["devices"] = device_answers.devices(session, result, name)
     emit(answer, as_json, lambda out: _show_rack(out, answer))
     if not as_json:
         note_doubts(result.findings)
@@ -137,6 +140,9 @@ def _show_rack(out: Console, answer: dict[str, Any]) -> None:
          _hot(p["coolant_in_c"]), _hot(p["coolant_out_c"]), "" if p["temp_c"] is None else _text(p["temp_c"], "c"))
         for p in answer["parts"]
     ], ("count", "power", "to liquid", "a plate", "coolant in", "out", "chip")))  # fmt: skip
+    if answer["devices"] is not None:
+        out.print()
+        _show_devices(out, answer["devices"])
     if answer["stages"]:
         out.print()
         stages = [(s["stage"], text(s["out_w"], "w"), text(s["loss_w"], "w"), text(s["liquid_heat_w"], "w")) for s in answer["stages"]]
@@ -146,6 +152,26 @@ def _show_rack(out: Console, answer: dict[str, Any]) -> None:
         (r["limit"], _text(r["value"], r["unit"], math.inf), text(r["bound"], r["unit"]), percent(r["margin_frac"]))
         for r in answer["limits"]
     ], ("value", "allowed", "margin")))  # fmt: skip
+
+
+_HOW = {
+    "device": "by their own readings", "equal": "inferred: equal shares of the rack's reading, for none says how busy it is",
+    "utilisation": "inferred: shares of the rack's reading by utilisation",
+}  # fmt: skip
+
+
+def _show_devices(out: Console, answer: dict[str, Any]) -> None:
+    from dashboards.device_answers import SHOWN
+    from dashboards.readable import percent, text
+
+    found = sorted(answer["devices"], key=lambda d: -d["power_w"])
+    title = f"Accelerators {_HOW[answer['basis']]}" + (f"; the {SHOWN} of {len(found)} that draw most" if len(found) > SHOWN else "")
+    heads = ("device", "power", "uncertainty", "busy", "origin")
+    out.print(table(title, heads, [
+        (d["device"], text(d["power_w"], "w"), text(d["sigma_w"], "w"),
+         "" if d["utilisation_frac"] is None else percent(d["utilisation_frac"]), d["origin"])
+        for d in found[:SHOWN]
+    ], ("power", "uncertainty", "busy")))  # fmt: skip
 
 
 def _show_cdus(out: Console, answer: dict[str, Any]) -> None:
