@@ -1,0 +1,128 @@
+"""What telemetry shows of a plant over a window, channel by channel, with the plant solved under the load that was measured."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from telemetry.bins import Window
+from telemetry.dense import frames, window
+from telemetry.replay import replay as chunks_of
+from telemetry.store import Store
+from topology.axes import Bools, Floats
+from topology.plant import Plant
+from twin.forecast.follow import chunk_steps, filled, joined
+from twin.headroom.cases import Progress
+from twin.loads import from_power
+from twin.observe import present
+from twin.solvers.steady import solve_steady
+from twin.state import Ambient
+
+STEP_S = 900.0
+"""Step that telemetry is averaged over: long against what coolant and metal store (estimate: minutes), short against a day."""
+_UTILISED = ("node", "device")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What telemetry shows of a plant over T steps.
+
+    Attributes:
+        plant: the plant as known so far.
+        time: (T,) start of each step, UTC.
+        step_s: length of a step.
+        read: (T, n) what was read by channel of :data:`twin.observe.CHANNELS`, on its axis, NaN for a gap; only channels with readings.
+        load_w: (T, R) rack power with gaps filled.
+        known: (T, R) where it was measured.
+        utilisation: (T, R) mean utilisation of each rack's devices, NaN where not read.
+        wet_bulb_c: (T,) outdoor wet bulb, NaN where not read.
+        rack_kg_s: (T, R) coolant of each rack as the solver has it at that load.
+        behind_w: (T, L) heat that racks and pumps give to each loop, as the solver has it.
+    """
+
+    plant: Plant
+    time: np.ndarray
+    step_s: float
+    read: Mapping[str, Floats]
+    load_w: Floats
+    known: Bools
+    utilisation: Floats
+    wet_bulb_c: Floats
+    rack_kg_s: Floats
+    behind_w: Floats
+
+    @property
+    def since(self) -> dt.date:
+        """First day."""
+        return _day(self.time[0])
+
+    @property
+    def until(self) -> dt.date:
+        """Last day."""
+        return _day(self.time[-1])
+
+    def of(self, channel: str) -> Floats | None:
+        """Readings of a channel, ``None`` where there are none."""
+        return self.read.get(channel)
+
+
+def seen(
+    plant: Plant, store: Store, start: dt.datetime | None = None, end: dt.datetime | None = None, step_s: float = STEP_S,
+    progress: Progress | None = None,
+) -> Seen:  # fmt: skip
+    """Read what the store holds of a plant and solve the plant under it.
+
+    Raises:
+        TelemetryError: the store is empty, or holds no power of any rack in the window.
+        UsageError: a window or step that is not possible.
+    """
+    cut = window(store, start, end, step_s)
+    power = joined(list(chunks_of(plant.site, store, cut.start, cut.end, step_s, 1440)))
+    load, assumed = filled(plant, power.power_w)
+    read = {name: f.values for name, f in present(plant, store, cut.start, cut.end, step_s).items()}
+    return looked_at(plant, cut, read, load, ~assumed, _utilisation(plant, store, cut), power.wet_bulb_c, progress)
+
+
+def looked_at(
+    plant: Plant, cut: Window, read: Mapping[str, Floats], load_w: Floats, known: Bools, utilisation: Floats, wet_bulb_c: Floats,
+    progress: Progress | None = None,
+) -> Seen:  # fmt: skip
+    """Solve a plant under measured load; arguments as in :class:`Seen`."""
+    design = plant.site.settings.design_wet_bulb_c
+    wet = np.where(np.isfinite(wet_bulb_c), wet_bulb_c, design)
+    flows, behind = [], []
+    size = chunk_steps(plant.racks.n)
+    for a in range(0, load_w.shape[0], size):
+        state = solve_steady(plant, from_power(plant, load_w[a : a + size]), Ambient(wet[a : a + size]))
+        flows.append(state.flow.rack_kg_s)
+        behind.append(_behind(plant, state.heat.cdu_w))
+        if progress:
+            progress(min(a + size, load_w.shape[0]), load_w.shape[0])
+    return Seen(
+        plant, cut.time, cut.step_s, MappingProxyType(dict(read)), load_w, known, utilisation, wet_bulb_c, np.concatenate(flows),
+        np.concatenate(behind),
+    )  # fmt: skip
+
+
+def _behind(plant: Plant, cdu_w: Floats) -> Floats:
+    """(S, L) heat of all units of each TCS loop: what its racks and pumps give to it."""
+    member = plant.cdus.loop[:, None] == np.arange(plant.loops.n)
+    return np.asarray(cdu_w @ member.astype(np.float64))
+
+
+def _utilisation(plant: Plant, store: Store, cut: Window) -> Floats:
+    """(T, R) mean over the devices of each rack, of its nodes where no device is read."""
+    out = np.full((cut.steps, plant.racks.n), np.nan)
+    for level in _UTILISED:
+        read = frames(store, plant.racks.ids, "utilisation_frac", cut.start, cut.end, cut.step_s, level, "mean").values
+        out = np.where(np.isfinite(read), read, out)
+    return out
+
+
+def _day(time: np.datetime64) -> dt.date:
+    day: dt.date = time.astype("datetime64[D]").astype(object)
+    return day

@@ -1,0 +1,102 @@
+"""A site's own constants from its telemetry: families of constants, and the overlay that comes out.
+
+A family is one entry of :data:`FAMILIES`: a function that takes what was seen and yields what that tells of one kind of element. Families
+do not depend on each other: each takes the rest of the plant as its catalog (or the calibration so far) has it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from topology.errors import Finding, UsageError, nearest
+from topology.overlay import Constant
+from twin.forecast.calibrate.seen import Seen
+from twin.forecast.calibrate.told import Drift, Told
+
+
+@dataclass(frozen=True)
+class Family:
+    """One kind of constants.
+
+    Attributes:
+        name: what people choose it by.
+        doc: what it fits, in a few words.
+        needs: what must be metered for it.
+        fit: what was seen to constants, sensor errors and drifts.
+    """
+
+    name: str
+    doc: str
+    needs: str
+    fit: Callable[[Seen], Iterator[Told | Drift]]
+
+
+_ALL: tuple[Family, ...] = ()
+FAMILIES: Mapping[str, Family] = MappingProxyType({f.name: f for f in _ALL})
+"""Every family by name, in the order in which they are fitted: the one place that lists them."""
+
+
+@dataclass(frozen=True)
+class SiteCalibration:
+    """What telemetry tells of a site.
+
+    Attributes:
+        told: constants and sensor errors, those that kept their prior included.
+        drifts: constants that were followed over time.
+        since: first day of the telemetry.
+        until: last day.
+        findings: doubts.
+        steps: steps that were looked at.
+        by_family: constants that each family had something to say of.
+    """
+
+    told: tuple[Told, ...]
+    drifts: tuple[Drift, ...]
+    since: dt.date
+    until: dt.date
+    findings: tuple[Finding, ...] = ()
+    steps: int = 0
+    by_family: Mapping[str, int] = field(default_factory=dict)
+
+    def overlay(self, prior: bool = False) -> tuple[Constant, ...]:
+        """Rows of a calibration file: what data told, and with ``prior`` also what kept its prior."""
+        return tuple(t.constant(self.since, self.until) for t in self.told if prior or t.fitted.identifiable)
+
+
+def calibrate_site(what: Seen, chosen: Sequence[str] = (), progress: Callable[[str], None] | None = None) -> SiteCalibration:
+    """Fit every family that telemetry can say something about.
+
+    Args:
+        what: what was seen.
+        chosen: names of families; all where empty.
+        progress: told the name of each family before it is fitted.
+
+    Raises:
+        UsageError: an unknown family.
+    """
+    for name in chosen:
+        if name not in FAMILIES:
+            raise UsageError(f"there is no family {name!r} of constants; {nearest(name, FAMILIES)}")
+    told: list[Told] = []
+    drifts: list[Drift] = []
+    count: dict[str, int] = {}
+    for name in chosen or FAMILIES:
+        if progress:
+            progress(name)
+        before = len(told)
+        for item in FAMILIES[name].fit(what):
+            if isinstance(item, Drift):
+                drifts.append(item)
+            else:
+                told.append(item)
+        count[name] = len(told) - before
+    return SiteCalibration(tuple(told), tuple(drifts), what.since, what.until, tuple(_nothing(count)), what.time.size, count)
+
+
+def _nothing(count: Mapping[str, int]) -> Iterable[Finding]:
+    for name, found in count.items():
+        if not found:
+            yield Finding(f"telemetry says nothing of {FAMILIES[name].doc}", FAMILIES[name].needs, severity="warning")
