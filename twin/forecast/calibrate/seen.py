@@ -19,6 +19,7 @@ from twin.forecast.follow import chunk_steps, filled, joined
 from twin.headroom.cases import Progress
 from twin.loads import from_power
 from twin.observe import present
+from twin.solvers.scatter import sum_by
 from twin.solvers.steady import solve_steady
 from twin.state import Ambient
 
@@ -41,7 +42,7 @@ class Seen:
         utilisation: (T, R) mean utilisation of each rack's devices, NaN where not read.
         wet_bulb_c: (T,) outdoor wet bulb, NaN where not read.
         rack_kg_s: (T, R) coolant of each rack as the solver has it at that load.
-        behind_w: (T, L) heat that racks and pumps give to each loop, as the solver has it.
+        behind_w: (T, L) heat that the units of each TCS loop take, which is what racks and pumps give to it, as the solver has it.
     """
 
     plant: Plant
@@ -99,19 +100,13 @@ def looked_at(
     for a in range(0, load_w.shape[0], size):
         state = solve_steady(plant, from_power(plant, load_w[a : a + size]), Ambient(wet[a : a + size]))
         flows.append(state.flow.rack_kg_s)
-        behind.append(_behind(plant, state.heat.cdu_w))
+        behind.append(sum_by(state.heat.cdu_w, plant.cdus.loop, plant.loops.n))
         if progress:
             progress(min(a + size, load_w.shape[0]), load_w.shape[0])
     return Seen(
         plant, cut.time, cut.step_s, MappingProxyType(dict(read)), load_w, known, utilisation, wet_bulb_c, np.concatenate(flows),
         np.concatenate(behind),
     )  # fmt: skip
-
-
-def _behind(plant: Plant, cdu_w: Floats) -> Floats:
-    """(S, L) heat of all units of each TCS loop: what its racks and pumps give to it."""
-    member = plant.cdus.loop[:, None] == np.arange(plant.loops.n)
-    return np.asarray(cdu_w @ member.astype(np.float64))
 
 
 def _utilisation(plant: Plant, store: Store, cut: Window) -> Floats:
