@@ -15,7 +15,7 @@ from twin import synth
 from twin.forecast.calibrate.batch import at
 from twin.forecast.calibrate.constants import PRIORS, SENSORS
 from twin.loads import from_power
-from twin.observe import CHANNELS
+from twin.observe import CHANNELS, Channel
 from twin.solvers.steady import solve_steady
 from twin.state import Ambient, SteadyState
 
@@ -63,9 +63,7 @@ def hidden(
     """
     rng = np.random.default_rng(seed)
     factor = {n: at(PRIORS[n], rng.standard_normal(getattr(plant, FACTORS[n].axis).n)) for n in factors}
-    rows = [Constant(element=i, parameter=n, value=float(v)) for n, values in factor.items()
-            for i, v in zip(getattr(plant, FACTORS[n].axis).ids, values, strict=True)]  # fmt: skip
-    real = laid_over(plant, rows)
+    real = laid_over(plant, _rows(plant, factor))
     time = synth.times(START, steps, step_s)
     loads = from_power(plant, synth.rack_power_w(plant, synth.utilisation(plant, time, seed), synth.Hidden(
         np.ones(plant.racks.n), np.ones(plant.cdus.n), seed)))  # fmt: skip
@@ -74,15 +72,34 @@ def hidden(
     gain, bias, read = {}, {}, {}
     for name in channels:
         c = CHANNELS[name]
-        true = c.predict(real, state)
-        spread = rng.standard_normal((2, true.shape[1]))
+        spread = rng.standard_normal((2, len(c.elements(plant))))
         g, b = SENSORS.get((c.quantity, "gain")), SENSORS.get((c.quantity, "bias"))
         gain[name], bias[name] = at(g, spread[0]) if g else np.ones(spread[0].size), at(b, spread[1]) if b else np.zeros(spread[1].size)
-        read[name] = gain[name] * true + bias[name]
-        read[name] = read[name] + noise * c.noise * rng.standard_normal(true.shape) * (read[name] if c.relative else 1.0)
+        read[name] = _reading(c, real, state, gain[name], bias[name], noise, rng)
     return Hidden(plant, factor, gain, bias, state, expected, read)
 
 
 def share_inside(low: Floats, high: Floats, true: Floats) -> Floats:
     """Whether each hidden value is inside its interval."""
     return np.asarray((low <= true) & (true <= high))
+
+
+def reread(h: Hidden, rows: slice, seed: int, noise: float = 0.3) -> dict[str, Floats]:
+    """Some steps read again with other constants in ``h.factor``, by the same sensors with new noise."""
+    rng = np.random.default_rng(seed)
+    real = laid_over(h.plant, _rows(h.plant, h.factor))
+    state = solve_steady(real, h.expected.loads.take(rows), h.expected.ambient.take(rows))
+    return {n: _reading(CHANNELS[n], real, state, h.gain[n], h.bias[n], noise, rng) for n in h.read}
+
+
+def _rows(plant: Plant, factor: Mapping[str, Floats]) -> list[Constant]:
+    return [
+        Constant(element=i, parameter=n, value=float(v))
+        for n, values in factor.items()
+        for i, v in zip(getattr(plant, FACTORS[n].axis).ids, values, strict=True)
+    ]
+
+
+def _reading(c: Channel, plant: Plant, state: SteadyState, gain: Floats, bias: Floats, noise: float, rng: np.random.Generator) -> Floats:
+    read = gain * c.predict(plant, state) + bias
+    return np.asarray(read + noise * c.noise * rng.standard_normal(read.shape) * (read if c.relative else 1.0))

@@ -112,9 +112,8 @@ def test_power_behind_a_unit_tells_its_flow_meter_and_nothing_does_without() -> 
     h = of("frontier")
     lone = ("CDU heat", "CDU facility flow", "CDU facility return temperature")
     with_power, without = (fit_cdus(h.plant, put_together(h, lone, power)) for power in (True, False))
-    k = with_power.number("return")
-    assert (with_power.covariance[:, k, k] < without.covariance[:, k, k]).all()
-    assert told(with_power, "supply").mean() > told(without, "supply").mean()
+    for name in ("supply", "return"):
+        assert told(with_power, name).mean() > 0.9 > told(without, name).mean()
 
 
 def test_gaps_are_passed_over() -> None:
@@ -125,6 +124,11 @@ def test_gaps_are_passed_over() -> None:
     assert batch.settled.all() and told(batch, "ua_factor").all()
     k = batch.number("ua_factor")
     assert share_inside(batch.low[:, k], batch.high[:, k], h.factor["ua_factor"]).mean() >= 0.75
+
+
+def test_a_step_between_gaps_is_seen() -> None:
+    heat = np.array([[100.0, 100.5, np.nan, np.nan, 160.0, 160.5, 160.2, 160.4, 160.1, 160.3]])
+    assert np.flatnonzero(~steady(heat)[0]).tolist() == [1, 4]
 
 
 def test_a_step_of_heat_and_its_neighbours_do_not_count_as_steady() -> None:

@@ -33,7 +33,7 @@ SETTLED = 1e-5
 """Step in standard deviations of the priors below which a fit has settled."""
 ROUGHLY = 1e-3
 """The same where only noise is taken from the residuals."""
-NEAR = 0.2
+NEAR = 0.5
 """Distance in standard deviations of the priors up to which derivatives still serve on the way."""
 LONGEST = 0.5
 """Longest step with derivatives of neighbours."""
@@ -171,15 +171,20 @@ class _Part:
                 row[:, k] = np.nan_to_num((now.residual - was.residual) / step[:, None])
         return self.rows
 
-    def weigh(self, noise_of: dict[str, Floats], rows: list[Floats] | None = None) -> tuple[Floats, Floats]:
-        """(e, P) gradient and (e, P, P) normal matrix at ``z``, with its derivatives or others."""
+    def gradient(self, noise_of: dict[str, Floats], rows: list[Floats]) -> Floats:
+        """(e, P) gradient at ``z`` with some derivatives."""
+        out = self.z.copy()
+        for b, slope in zip(self.blocks, rows, strict=True):
+            out += (noise_of[b.name] ** -2.0)[:, None] * (slope @ np.nan_to_num(b.residual)[:, :, None])[:, :, 0]
+        return out
+
+    def product(self, noise_of: dict[str, Floats], rows: list[Floats], others: list[Floats]) -> Floats:
+        """(e, P, P) product of derivatives over noise, with the priors: the normal matrix where both are the same."""
         size = len(self.priors)
-        gradient, normal = self.z.copy(), np.broadcast_to(np.eye(size), (self.own.size, size, size)).copy()
-        for b, slope in zip(self.blocks, rows or self.slopes(), strict=True):
-            weight = noise_of[b.name] ** -2.0
-            gradient += weight[:, None] * (slope @ np.nan_to_num(b.residual)[:, :, None])[:, :, 0]
-            normal += weight[:, None, None] * (slope @ slope.transpose(0, 2, 1))
-        return gradient, normal
+        out = np.broadcast_to(np.eye(size), (self.own.size, size, size)).copy()
+        for b, one, other in zip(self.blocks, rows, others, strict=True):
+            out += (noise_of[b.name] ** -2.0)[:, None, None] * (one @ other.transpose(0, 2, 1))
+        return out
 
     def cost(self, z: Floats, blocks: Sequence[Block], noise_of: dict[str, Floats]) -> Floats:
         total = np.einsum("ep,ep->e", z, z)
@@ -192,8 +197,12 @@ class _Part:
         """Move ``z`` to the most probable point, parameters that are not free at their priors, until no step is above ``settled``."""
         self.move(np.where(free, np.clip(self.z, self.low, self.high), 0.0))
         damping, cost = np.zeros(self.own.size), self.cost(self.z, self.blocks, noise_of)
+        rows: list[Floats] = []
         for _ in range(ROUNDS):
-            aim = self.aim(*self.weigh(noise_of), free, damping)
+            if rows is not self.slopes():
+                rows = self.slopes()
+                normal = self.product(noise_of, rows, rows)
+            aim = self.aim(self.gradient(noise_of, rows), normal, free, damping)
             worst = np.abs(aim - self.z).max(axis=1, initial=0.0)
             if (worst <= settled).all():
                 if settled > SETTLED or np.array_equal(self.rows_at, self.z):
@@ -216,20 +225,25 @@ class _Part:
         return np.clip(self.z + _step(gradient, normal, free & ~stuck, damping), self.low, self.high)
 
     def steer(self, noise_of: dict[str, Floats], free: Bools) -> Floats:
-        """Go on to where residuals are free of derivatives at their neighbours; (e, P, P) normal matrix there."""
+        """Go on to where residuals are free of derivatives at their neighbours; (e, P, P) normal matrix there.
+
+        With derivatives ``D`` and those of neighbours ``I`` an error is ``(I'D + 1)^-1 (I'r + z)``, so the inverse of its covariance is
+        ``(I'D + 1)' (I'I + 1)^-1 (I'D + 1)``; without neighbours that is the usual ``D'D + 1``.
+        """
         if self.beside == 0:
-            return self.weigh(noise_of)[1]
+            return self.product(noise_of, self.slopes(), self.slopes())
         rows = [_around(s, np.isfinite(b.residual)[:, None], self.beside) for s, b in zip(self.slopes(), self.blocks, strict=True)]
+        across, normal = self.product(noise_of, rows, self.slopes()), self.product(noise_of, rows, rows)
         for _ in range(ROUNDS):
-            gradient, normal = self.weigh(noise_of, rows)
-            aim = self.aim(gradient, normal, free, np.zeros(self.own.size))
+            aim = self.aim(self.gradient(noise_of, rows), across, free, np.zeros(self.own.size))
             aim = np.clip(aim, self.z - LONGEST, self.z + LONGEST)
             worst = np.abs(aim - self.z).max(axis=1, initial=0.0)
             if (worst <= SETTLED).all():
                 break
             self.move(aim)
         self.settled &= worst <= SETTLED
-        return normal
+        found = across.transpose(0, 2, 1) @ np.linalg.solve(normal, across)
+        return np.asarray(0.5 * (found + found.transpose(0, 2, 1)))
 
     def move(self, z: Floats) -> None:
         if not np.array_equal(z, self.z):
@@ -242,7 +256,7 @@ class _Part:
             self.solve(noise_of, free, ROUGHLY)
             noise_of = self.noise()
         free = told(self.steer(noise_of, free)) & self.settled[:, None]
-        self.solve(noise_of, free, SETTLED)
+        self.solve(noise_of, free, ROUGHLY if self.beside else SETTLED)
         self.steer(noise_of, free)
         noise_of = self.noise()
         normal = self.steer(noise_of, free)

@@ -61,8 +61,9 @@ class CduSeen:
         second_return_c: (N, T) mean of the other sensors of the same IT-side return.
         second_return_k: (N, 1) standard deviation of its error.
         behind_w: (N, T) heat that the racks (and pumps) behind the unit's loop give to it.
-        beside_w: (N, T) heat that the other units of the loop take, as their own meters say.
-        beside_frac: (N, 1) standard deviation of that over itself.
+        beside_w_k: (N, T) flow times heat capacity of the other units of the loop, as their own meters say.
+        beside_supply_c: (N, T) their mean supply, weighted by that: they take ``beside_w_k (return - beside_supply_c)``.
+        beside: (N, 1) number of them.
         still: (N, T) samples in which the unit runs and is steady.
     """
 
@@ -81,8 +82,9 @@ class CduSeen:
     second_return_c: Floats
     second_return_k: Floats
     behind_w: Floats
-    beside_w: Floats
-    beside_frac: Floats
+    beside_w_k: Floats
+    beside_supply_c: Floats
+    beside: Floats
     still: Bools
 
     def take(self, own: Ints) -> CduSeen:
@@ -103,17 +105,18 @@ class CduSeen:
         return np.maximum(level, 1e-3 * self.rated_w[:, None])
 
 
-def cdu_seen(plant: Plant, read: Mapping[str, Floats], behind_w: Floats | None = None) -> CduSeen:
+def cdu_seen(plant: Plant, read: Mapping[str, Floats], behind_w: Floats | None = None, enough: int = ENOUGH) -> CduSeen:
     """Put the meters of all CDUs together.
 
     Args:
         plant: the plant.
         read: (T, n) readings by channel of :data:`twin.observe.CHANNELS`; a channel that is not there was not read.
         behind_w: (T, L) heat that racks and pumps give to each loop, as a solved state has it; not used where not given.
+        enough: samples to keep.
     """
     n, axis = plant.cdus.n, plant.cdus
-    read = {name: thinned(values) for name, values in read.items()}
-    behind_w = None if behind_w is None else thinned(behind_w)
+    read = {name: thinned(values, enough) for name, values in read.items()}
+    behind_w = None if behind_w is None else thinned(behind_w, enough)
     steps = next((v.shape[0] for v in read.values()), 0)
 
     def of(channel: str) -> Floats:
@@ -130,12 +133,13 @@ def cdu_seen(plant: Plant, read: Mapping[str, Floats], behind_w: Floats | None =
     back = _second(own["return_c"], axis.loop, loops["loop return temperature"])
     heat = own["hot_kg_s"] * axis.hot_cp_j_kg_k[:, None] * (own["return_c"] - own["supply_c"])
     behind = np.full((n, steps), np.nan) if behind_w is None else behind_w.T[axis.loop]
-    beside, uncertain = _beside(heat, axis.loop, axis.hot_kg_s * axis.hot_cp_j_kg_k)
+    capacity = own["hot_kg_s"] * axis.hot_cp_j_kg_k[:, None]
+    beside = _beside(capacity, own["supply_c"], axis.loop)
     runs = ~(own["hot_kg_s"] < OFF_SHARE * axis.hot_kg_s[:, None]) & ~(own["cold_kg_s"] < OFF_SHARE * axis.cold_kg_s[:, None])
     return CduSeen(
         np.arange(n), axis.duty_w.copy(), **own, second_supply_c=cold[0], second_supply_k=cold[1],
         second_return_c=back[0], second_return_k=back[1],
-        behind_w=behind, beside_w=beside, beside_frac=uncertain, still=runs & steady(heat),
+        behind_w=behind, beside_w_k=beside[0], beside_supply_c=beside[1], beside=beside[2], still=runs & steady(heat),
     )  # fmt: skip
 
 
@@ -161,22 +165,23 @@ def _second(own: Floats, group: Ints, shared: Floats) -> tuple[Floats, Floats]:
     return out, np.nan_to_num(wide, nan=bias)
 
 
-def _beside(heat: Floats, loop: Ints, capacity_w_k: Floats) -> tuple[Floats, Floats]:
-    """Heat of the other units of each unit's loop as read, and its relative deviation from their flow and temperature sensors."""
-    flow, bias = SENSORS["flow_m3_s", "gain"].deviation, SENSORS["supply_temp_c", "bias"].deviation
-    beside, wide = np.zeros(heat.shape), np.zeros((heat.shape[0], 1))
+def _beside(capacity_w_k: Floats, supply_c: Floats, loop: Ints) -> tuple[Floats, Floats, Floats]:
+    """What the other units of each unit's loop carry, see :class:`CduSeen`; their return is that of the unit itself."""
+    total, mean, count = np.zeros(capacity_w_k.shape), np.zeros(capacity_w_k.shape), np.zeros((capacity_w_k.shape[0], 1))
     for x in np.unique(loop):
         members = np.flatnonzero(loop == x)
         if members.size < 2:
             continue
-        beside[members] = heat[members].sum(axis=0) - heat[members]
-        rise = np.nanmean(heat[members] / capacity_w_k[members][:, None]) if np.isfinite(heat[members]).any() else 1.0
-        wide[members] = math.hypot(flow, math.sqrt(2.0) * bias / max(float(rise), 1.0)) / math.sqrt(members.size - 1)
-    return beside, wide
+        own, warm = capacity_w_k[members], capacity_w_k[members] * supply_c[members]
+        total[members], count[members] = own.sum(axis=0) - own, members.size - 1.0
+        mean[members] = (warm.sum(axis=0) - warm) / np.maximum(total[members], 1e-9)
+    return total, mean, count
 
 
 def thinned(values: Floats, enough: int = ENOUGH) -> Floats:
-    """Means of so many neighbouring samples that few enough are left; NaN where one of them is, and a rest at the end is dropped.
+    """Means of so many neighbouring samples that few enough are left; NaN where fewer than half of them are known.
+
+    A rest at the end that is not a whole group is dropped.
 
     Args:
         values: (T, n).
@@ -185,28 +190,30 @@ def thinned(values: Floats, enough: int = ENOUGH) -> Floats:
     >>> thinned(np.array([[1.0], [3.0], [4.0], [8.0], [9.0]]), 2).tolist()
     [[2.0], [6.0]]
     """
-    each = values.shape[0] // enough
-    if each < 2:
-        return values
-    whole = values[: values.shape[0] // each * each]
-    return np.asarray(whole.reshape(-1, each, values.shape[1]).mean(axis=1))
+    each = max(values.shape[0] // enough, 1)
+    groups = values[: values.shape[0] // each * each].reshape(-1, each, values.shape[1])
+    good = np.isfinite(groups)
+    count = good.sum(axis=1)
+    return np.asarray(np.where(2 * count >= each, np.where(good, groups, 0.0).sum(axis=1) / np.maximum(count, 1), np.nan))
 
 
 def steady(heat_w: Floats) -> Bools:
-    """Samples whose heat is close to that of both neighbours, as far as its noise lets that be seen.
+    """Samples whose heat is close to that of the ones before and after that are known, as far as noise lets that be seen.
 
     Args:
         heat_w: (N, T) heat or anything in proportion to it, NaN where not known (that counts as steady).
     """
-    if heat_w.shape[1] < 2:
-        return np.ones(heat_w.shape, np.bool_)
-    step = np.abs(np.diff(heat_w, axis=1))
+    out = np.ones(heat_w.shape, np.bool_)
+    good = np.isfinite(heat_w)
+    last = np.maximum.accumulate(np.where(good, np.arange(heat_w.shape[1]), -1), axis=1)
+    before = np.roll(last, 1, axis=1)
+    before[:, :1] = -1
+    step = np.where(good & (before >= 0), np.abs(heat_w - np.take_along_axis(heat_w, np.maximum(before, 0), axis=1)), np.nan)
     some = np.isfinite(step).any(axis=1)
     usual, level = np.zeros((heat_w.shape[0], 1)), np.zeros((heat_w.shape[0], 1))
     usual[some, 0] = MAD_TO_DEVIATION * np.nanmedian(step[some], axis=1)
     level[some, 0] = np.nanmedian(np.abs(heat_w[some]), axis=1)
-    moved = step > np.maximum(STEADY_SHARE * level, 3.0 * usual)
-    out = np.ones(heat_w.shape, np.bool_)
-    out[:, 1:] &= ~moved
-    out[:, :-1] &= ~moved
+    unit, at = np.nonzero(step > np.maximum(STEADY_SHARE * level, 3.0 * usual))
+    out[unit, at] = False
+    out[unit, before[unit, at]] = False
     return out

@@ -42,7 +42,7 @@ SENSOR_OF: Mapping[str, tuple[str, str, str]] = {
     "cold return": ("cold_return_c", "return_temp_c", "Primary"), "valve": ("valve_frac", "valve_frac", ""),
 }  # fmt: skip
 """Parameters that are sensor errors: meter, quantity and part."""
-NUISANCES = ("second supply", "second return", "behind", "beside")
+NUISANCES = ("second supply", "second return", "behind", "beside flow", "beside supply")
 """Parameters that only carry what is not known for sure, each in its own standard deviations."""
 
 LEAST_RISE_K = 2.0
@@ -67,12 +67,10 @@ class CduModel:
     Attributes:
         x: ratings of all CDUs of the plant.
         seen: what the meters of the units say.
-        offset: (N, T) logarithm of a further factor of conductance, such as its drift; (1, 1) for none.
     """
 
     x: Exchangers
     seen: CduSeen
-    offset: Floats = field(default_factory=lambda: np.zeros((1, 1)))
     taken: dict[bytes, CduSeen] = field(default_factory=dict, repr=False, compare=False)
 
     def of(self, own: Ints) -> CduSeen:
@@ -83,19 +81,18 @@ class CduModel:
             self.taken[key] = self.seen.take(own)
         return self.taken[key]
 
-    def residuals(self, v: Mapping[str, Floats], own: Ints) -> Sequence[Block]:
-        """Residuals of some units, (e, T) each."""
+    def residuals(self, v: Mapping[str, Floats], own: Ints, change: Floats | float = 0.0) -> Sequence[Block]:
+        """Residuals of some units, (e, T) each; ``change`` (e, T) is the logarithm of a further factor of conductance."""
         s = self.of(own)
-        drift = self.offset if self.offset.shape[0] == 1 else self.offset[own]
         hot, cold, back, into, at_stop = self._state(v, s)
         c_hot, c_cold = hot * self.x.hot_cp_j_kg_k[s.cdu][:, None], cold * self.x.cold_cp_j_kg_k[s.cdu][:, None]
-        factor = np.ascontiguousarray(v["ua_factor"] * np.exp(drift))
+        factor = np.ascontiguousarray(v["ua_factor"] * np.exp(change))
         reach = reaches_w_k(self.x, s.cdu, np.ascontiguousarray(hot), np.ascontiguousarray(cold), factor)
         heat = np.where(s.still & ~at_stop, reach * (back - into), np.nan)
         given = c_hot * (back - s.supply_c + v["supply"])
         stop = (s.valve_frac < VALVE_STOPS[0]) | (s.valve_frac > VALVE_STOPS[1])
         position = np.where(s.there["cold_kg_s"], cold / (self.x.cold_kg_s[s.cdu][:, None] * v["valve_flow_factor"]), np.nan)
-        behind = s.behind_w * (1.0 + LIQUID_SHARE / Z90 * v["behind"]) - s.beside_w * (1.0 + s.beside_frac * v["beside"])
+        behind = self._behind_w(v, s, back)
         power_told = s.there["hot_kg_s"] | s.there["heat_w"]
         flow_told = s.there["cold_kg_s"] | s.there["valve_frac"]
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -111,6 +108,13 @@ class CduModel:
                 Block("second return", s.return_c - v["return"] - s.second_return_c + s.second_return_k * v["second return"], 0.1),
             ]
 
+    def _behind_w(self, v: Mapping[str, Floats], s: CduSeen, back: Floats) -> Floats:
+        """Heat that is left for each unit of what comes from behind its loop."""
+        root = np.sqrt(np.maximum(s.beside, 1.0))
+        flow, supply = SENSORS["flow_m3_s", "gain"].deviation / root, SENSORS["supply_temp_c", "bias"].deviation / root
+        others = s.beside_w_k * (1.0 + flow * v["beside flow"]) * (back - s.beside_supply_c + supply * v["beside supply"])
+        return np.asarray(s.behind_w * (1.0 + LIQUID_SHARE / Z90 * v["behind"]) - others)
+
     def _state(self, v: Mapping[str, Floats], s: CduSeen) -> tuple[Floats, Floats, Floats, Floats, Bools]:
         """True flows and inlets of both sides, and samples in which the facility flow rests on a valve at its stop."""
         into = np.where(
@@ -119,7 +123,7 @@ class CduModel:
         back = np.where(s.there["return_c"], s.return_c - v["return"], s.second_return_c - s.second_return_k * v["second return"])
         rise = (back - s.supply_c + v["supply"]) * self.x.hot_cp_j_kg_k[s.cdu][:, None]
         with np.errstate(divide="ignore", invalid="ignore"):
-            metered = np.where(s.there["heat_w"], s.heat_w / v["heat"], s.behind_w * (1.0 + LIQUID_SHARE / Z90 * v["behind"]) - s.beside_w)
+            metered = np.where(s.there["heat_w"], s.heat_w / v["heat"], self._behind_w(v, s, back))
             hot = np.where(s.there["hot_kg_s"], s.hot_kg_s / v["hot flow"], _slow(metered, rise, s.return_c - s.supply_c > LEAST_RISE_K))
             by_valve = (s.valve_frac - v["valve"]) * self.x.cold_kg_s[s.cdu][:, None] * v["valve_flow_factor"]
             warmer = (s.cold_return_c - v["cold return"] - into) * self.x.cold_cp_j_kg_k[s.cdu][:, None]
@@ -149,4 +153,4 @@ def fit_cdus(plant: Plant, seen: CduSeen) -> Batch:
         plant: the plant with its ratings as the catalog has them.
         seen: what the meters say.
     """
-    return calibrate_many(CduModel(exchangers_of(plant), seen).residuals, PARAMETERS, seen.cdu.size, beside=4)
+    return calibrate_many(CduModel(exchangers_of(plant), seen).residuals, PARAMETERS, seen.cdu.size, beside=2)

@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from topology.errors import Finding, UsageError, nearest
 from topology.overlay import Constant
+from twin.forecast.calibrate.cdus import cdus
 from twin.forecast.calibrate.seen import Seen
 from twin.forecast.calibrate.told import Drift, Told
 
@@ -34,7 +35,9 @@ class Family:
     fit: Callable[[Seen], Iterator[Told | Drift]]
 
 
-_ALL: tuple[Family, ...] = ()
+_ALL: tuple[Family, ...] = (
+    Family("cdus", "conductance, valve flow and sensors of CDUs", "flow, supply and return of CDUs, both sides where there are two", cdus),
+)
 FAMILIES: Mapping[str, Family] = MappingProxyType({f.name: f for f in _ALL})
 """Every family by name, in the order in which they are fitted: the one place that lists them."""
 
