@@ -20,6 +20,7 @@ from telemetry.replay import replay as chunks_of
 from telemetry.store import Store
 from topology.axes import Floats
 from topology.errors import Finding, TelemetryError, UsageError
+from topology.overlay import calibrated, read_overlay
 from topology.plant import Plant, plant
 from topology.read import read_site
 from topology.site import Site
@@ -126,14 +127,17 @@ class Session:
     _making: dict[Hashable, threading.RLock] = field(default_factory=dict, repr=False, compare=False)
 
     @staticmethod
-    def open(folder: Path | str, store: Path | str | None = None) -> Session:
-        """Read a site folder and open its store.
+    def open(folder: Path | str, store: Path | str | None = None, calibration: Path | str | None = None) -> Session:
+        """Read a site folder, lay its calibration over it, and open its store.
 
         Raises:
-            SiteError: the site has errors; carries every finding.
+            SiteError: the site or its calibration has errors; carries every finding.
             TelemetryError: the store cannot be opened.
         """
-        return Session(read_site(folder), Store.open(store) if store is not None else None)
+        site = read_site(folder)
+        if calibration is not None:
+            site = calibrated(site, read_overlay(calibration))
+        return Session(site, Store.open(store) if store is not None else None)
 
     @cached_property
     def plant(self) -> Plant:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from dashboards.commands.options import AtText, Json, SiteArgument, Store, UtilisationText, moment_of, open_session
+from dashboards.commands.options import AtText, Calibration, Json, SiteArgument, Store, UtilisationText, moment_of, open_session
 from dashboards.commands.output import emit, steps, table
 
 _Worst = Annotated[int, typer.Option("--worst", metavar="N", min=0, help="Cases to list, worst first; 0 for all.")]
@@ -19,7 +19,7 @@ _Share = Annotated[
 
 def cases(
     site: SiteArgument, utilisation: UtilisationText = None, store: Store = None, at: AtText = None, worst: _Worst = 10,
-    worst_share: _Share = False, as_json: Json = False,
+    worst_share: _Share = False, calibration: Calibration = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Solve every single failure and every declared common cause, and hold every limit against each.
 
@@ -31,7 +31,7 @@ def cases(
     Units: margins in % of the rating, or of the permitted rise for temperatures; negative is violated. Exit 1 where a case
     violates a limit.
     """
-    session = open_session(site, store)
+    session = open_session(site, store, calibration)
     load, time = moment_of(session, utilisation, at)
     with steps("solving cases") as told:
         swept = session.cases(load, time, told, worst_share)

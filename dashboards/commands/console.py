@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from dashboards.commands.options import Json, SiteArgument, Store, open_session
+from dashboards.commands.options import Calibration, Json, SiteArgument, Store, open_session
 from dashboards.commands.output import emit, note
 
 _Host = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Address to listen on.")]
@@ -18,7 +18,7 @@ _Remote = Annotated[
 
 def console(
     site: SiteArgument, store: Store = None, host: _Host = "127.0.0.1", port: _Port = 8050, allow_remote: _Remote = False,
-    as_json: Json = False,
+    calibration: Calibration = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Serve the console of a site: overview, hall floor and headroom, in a browser on this machine.
 
@@ -26,7 +26,7 @@ def console(
 
     With --json the address is printed as one document once it listens.
     """
-    session = open_session(site, store)
+    session = open_session(site, store, calibration)
     from dashboards.console import serve
 
     name = session.site.settings.name

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dashboards.commands.headroom import By, Probability, Seed, ask
-from dashboards.commands.options import AtText, Json, SiteArgument, Store, UtilisationText, moment_of, open_session
+from dashboards.commands.options import AtText, Calibration, Json, SiteArgument, Store, UtilisationText, moment_of, open_session
 from dashboards.commands.output import emit, steps
 from topology.errors import UsageError
 
@@ -36,7 +36,7 @@ _Sku = Annotated[str | None, typer.Option("--sku", metavar="NAME", help="Rack SK
 
 def export(
     site: SiteArgument, what: _What, out: _Out, sku: _Sku = None, by: By = None, probability: Probability = 0.95, seed: Seed = 0,
-    store: Store = None, utilisation: UtilisationText = None, at: AtText = None, as_json: Json = False,
+    store: Store = None, utilisation: UtilisationText = None, at: AtText = None, calibration: Calibration = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Write a result to Excel, Parquet or CSV, with units in the heads and where it came from.
 
@@ -57,7 +57,7 @@ def export(
         raise UsageError("--what headroom needs a rack SKU: give --sku NAME, such as gb300-nvl72")
     if what is What.headroom and (utilisation or at):
         raise UsageError("--utilisation and --at belong to margins and cases; headroom takes --by and --store")
-    session = open_session(site, store)
+    session = open_session(site, store, calibration)
     if what is What.headroom:
         tables, parameters = _headroom(session, str(sku), by, probability, seed)
     else:

@@ -7,7 +7,17 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from dashboards.commands.options import AtText, Json, SiteArgument, Store, UtilisationText, elements_of, moment_of, open_session
+from dashboards.commands.options import (
+    AtText,
+    Calibration,
+    Json,
+    SiteArgument,
+    Store,
+    UtilisationText,
+    elements_of,
+    moment_of,
+    open_session,
+)
 from dashboards.commands.output import emit, note_doubts, table
 
 _Under = Annotated[
@@ -22,7 +32,7 @@ _Outage = Annotated[
 
 def feeds(
     site: SiteArgument, under: _Under = None, outage: _Outage = None, utilisation: UtilisationText = None, store: Store = None,
-    at: AtText = None, as_json: Json = False,
+    at: AtText = None, calibration: Calibration = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """List the power chain of one moment: voltage, drop, current, kVA, power factor and loss of each element.
 
@@ -32,7 +42,7 @@ def feeds(
 
     Units: V, A, kW, kVA and % here; V, A, W, VA and fractions with --json. Exit 1 where no voltage carries a load.
     """
-    session = open_session(site, store)
+    session = open_session(site, store, calibration)
     load, time = moment_of(session, utilisation, at)
     result = session.solve(load, time, None, elements_of(session, outage))
     from dashboards import feed_answers

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from dashboards.commands.options import Json, SiteArgument, Store, date_of, open_session
+from dashboards.commands.options import Calibration, Json, SiteArgument, Store, date_of, open_session
 from dashboards.commands.output import emit, steps, table
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of t
 
 def headroom(
     site: SiteArgument, sku: Sku, by: By = None, probability: Probability = 0.95, store: Store = None, seed: Seed = 0,
-    as_json: Json = False,
+    calibration: Calibration = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """How many more racks of a SKU fit by a date, where, what binds, and what frees most.
 
@@ -39,7 +39,7 @@ def headroom(
 
     Exit 0 also where no rack fits: that is an answer.
     """
-    room = ask(open_session(site, store), sku, by, probability, seed)
+    room = ask(open_session(site, store, calibration), sku, by, probability, seed)
     from dashboards import answers
 
     answer = answers.headroom(room)

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from dashboards.commands.options import (
     AtText,
+    Calibration,
     Json,
     OutageIds,
     SiteArgument,
@@ -37,7 +38,8 @@ MOST_FOULING = 0.9
 
 def rack(
     site: SiteArgument, name: _Rack, utilisation: UtilisationText = None, store: Store = None, at: AtText = None,
-    wet_bulb_c: WetBulb = None, outage: OutageIds = None, as_json: Json = False,
+    wet_bulb_c: WetBulb = None, outage: OutageIds = None, calibration: Calibration = None,
+    as_json: Json = False,
 ) -> None:  # fmt: skip
     """One rack in full: parts, conversion stages, liquid and air heat, coolant along its plates, limits and margins.
 
@@ -49,7 +51,7 @@ def rack(
 
     Units: kW, degC, kg/s and % here; W, degC, kg/s and fractions with --json. Exit 1 where one of its limits is violated.
     """
-    session = open_session(site, store)
+    session = open_session(site, store, calibration)
     _known(name, session.plant.racks.ids, "rack")
     load, time = moment_of(session, utilisation, at)
     result = session.solve(load, time, wet_bulb_c, elements_of(session, outage))
@@ -66,7 +68,8 @@ def rack(
 
 def cdu(
     site: SiteArgument, name: _Cdu = "", utilisation: UtilisationText = None, store: Store = None, at: AtText = None,
-    wet_bulb_c: WetBulb = None, outage: OutageIds = None, fouling_frac: _Fouling = None, as_json: Json = False,
+    wet_bulb_c: WetBulb = None, outage: OutageIds = None, fouling_frac: _Fouling = None, calibration: Calibration = None,
+    as_json: Json = False,
 ) -> None:  # fmt: skip
     """CDUs in full: heat, approach, conductance, NTU, effectiveness, valve, reserve, and ratings that compare.
 
@@ -77,7 +80,7 @@ def cdu(
 
     Units: kW, degC, K, kg/s and % here; W, W/K, kg/s and fractions with --json. Exit 1 where a CDU carries more than its rating.
     """
-    session = open_session(site, store)
+    session = open_session(site, store, calibration)
     ids = session.plant.cdus.ids
     if name:
         _known(name, ids, "CDU")

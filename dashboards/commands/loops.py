@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from dashboards.commands.options import AtText, Json, SiteArgument, Store, UtilisationText, elements_of, moment_of, open_session
+from dashboards.commands.options import (
+    AtText,
+    Calibration,
+    Json,
+    SiteArgument,
+    Store,
+    UtilisationText,
+    elements_of,
+    moment_of,
+    open_session,
+)
 from dashboards.commands.output import emit, table
 
 if TYPE_CHECKING:
@@ -26,7 +36,7 @@ _Outage = Annotated[
 
 def loops(
     site: SiteArgument, loop: _Loop = None, utilisation: UtilisationText = None, store: Store = None, at: AtText = None,
-    outage: _Outage = None, as_json: Json = False,
+    outage: _Outage = None, calibration: Calibration = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Coolant loops: flow, pressure, velocity, spread of branch flows, pumps with what limits them.
 
@@ -38,7 +48,7 @@ def loops(
     Units: kg/s, kPa, m/s, kW and m here; kg/s, Pa, m/s, W and m with --json. Exit 1 where a limit of a loop, a manifold or a pump
     is violated.
     """
-    session = open_session(site, store)
+    session = open_session(site, store, calibration)
     load, time = moment_of(session, utilisation, at)
     result = session.solve(load, time, None, elements_of(session, outage))
     from dashboards import loop_answers

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from dashboards.commands.options import AtText, Json, OutageIds, SiteArgument, Store, UtilisationText, elements_of, moment_of, open_session
+from dashboards.commands.options import (
+    AtText,
+    Calibration,
+    Json,
+    OutageIds,
+    SiteArgument,
+    Store,
+    UtilisationText,
+    elements_of,
+    moment_of,
+    open_session,
+)
 from dashboards.commands.output import emit, table
 
 if TYPE_CHECKING:
@@ -19,7 +30,7 @@ _Loop = Annotated[str, typer.Argument(metavar="LOOP", help="A loop whose header 
 
 def network(
     site: SiteArgument, loop: _Loop, utilisation: UtilisationText = None, store: Store = None, at: AtText = None,
-    outage: OutageIds = None, as_json: Json = False,
+    outage: OutageIds = None, calibration: Calibration = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """A loop with drawn pipes: flow, velocity and pressure drop of each pipe, pressures, pumps, and what limits.
 
@@ -31,7 +42,7 @@ def network(
     Units: kg/s, m/s, kPa, m and kW here; kg/s, m/s, Pa, m and W with --json. Exit 1 where a manifold or a CDU is cut off, or
     the pumps cannot hold what they are asked.
     """
-    session = open_session(site, store)
+    session = open_session(site, store, calibration)
     load, time = moment_of(session, utilisation, at)
     result = session.solve(load, time, None, elements_of(session, outage))
     from dashboards.answers import plain

@@ -18,6 +18,10 @@ SiteArgument = Annotated[Path, typer.Argument(metavar="SITE", help="Site folder.
 Store = Annotated[
     str | None, typer.Option("--store", metavar="DIR", help="Telemetry store that `racktwin ingest` made.", show_default=False)
 ]
+Calibration = Annotated[
+    Path | None,
+    typer.Option("--calibration", metavar="FILE", help="Constants of this site that `racktwin calibrate` wrote.", show_default=False),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, keys with units.")]
 UtilisationText = Annotated[
     str | None,
@@ -42,18 +46,18 @@ OutageIds = Annotated[
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h)?")
 
 
-def open_session(site: Path, store: str | None = None) -> Session:
-    """Open a site folder with its store.
+def open_session(site: Path, store: str | None = None, calibration: Path | None = None) -> Session:
+    """Open a site folder with its store, and with what telemetry showed of it.
 
     Raises:
         UsageError: there is no such folder, or a template was named instead of one.
-        SiteError: the site has errors.
+        SiteError: the site has errors, or the calibration cannot be read or is that of another site.
         TelemetryError: the store cannot be opened.
     """
     site_folder(site)
     from dashboards.session import Session
 
-    return Session.open(site, store)
+    return Session.open(site, store, calibration)
 
 
 def site_folder(site: Path) -> Path:

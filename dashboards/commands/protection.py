@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from dashboards.commands.options import AtText, Json, SiteArgument, Store, UtilisationText, moment_of, open_session
+from dashboards.commands.options import AtText, Calibration, Json, SiteArgument, Store, UtilisationText, moment_of, open_session
 from dashboards.commands.output import emit, steps
 
 _Most = Annotated[int, typer.Option("--most", metavar="N", min=0, help="Entries of each list, most interesting first; 0 for all.")]
@@ -14,7 +14,7 @@ _Most = Annotated[int, typer.Option("--most", metavar="N", min=0, help="Entries 
 
 def protection(
     site: SiteArgument, utilisation: UtilisationText = None, store: Store = None, at: AtText = None, most: _Most = 10,
-    as_json: Json = False,
+    calibration: Calibration = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Say what protects the power chain: trip times under every outage, selectivity, fault levels, phases, schemes, gear without backing.
 
@@ -25,7 +25,7 @@ def protection(
     Units: A, kW, s and % of a rating here; A, W, s and fractions with --json. Exit 1 where a breaker trips in a case, does not
     interrupt its fault current, a scheme does not hold or a generator's step is too large.
     """
-    session = open_session(site, store)
+    session = open_session(site, store, calibration)
     load, time = moment_of(session, utilisation, at)
     with steps("solving cases") as told:
         found = session.protection(load, time, told)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from dashboards.commands.options import Json, SiteArgument, duration_s, open_session, time_of
+from dashboards.commands.options import Calibration, Json, SiteArgument, duration_s, open_session, time_of
 from dashboards.commands.output import emit, note_doubts, steps, table
 
 _Store = Annotated[str, typer.Option("--store", metavar="DIR", help="Telemetry store that `racktwin ingest` made.", show_default=False)]
@@ -22,7 +22,15 @@ _End = Annotated[
 _Step = Annotated[str, typer.Option("--step", metavar="T", help="Length of a step: 60, 60s, 15min, 1h.")]
 
 
-def replay(site: SiteArgument, store: _Store, start: _Start = None, end: _End = None, step: _Step = "60s", as_json: Json = False) -> None:
+def replay(
+    site: SiteArgument,
+    store: _Store,
+    start: _Start = None,
+    end: _End = None,
+    step: _Step = "60s",
+    calibration: Calibration = None,
+    as_json: Json = False,
+) -> None:
     """Drive the twin through measured rack power, step by step: energy, PUE, temperatures, the lowest margins and the ramps of the window.
 
     Measured power is the load as it is; gaps are filled and said.
@@ -33,7 +41,7 @@ def replay(site: SiteArgument, store: _Store, start: _Start = None, end: _End = 
     """
     began = clock.perf_counter()
     first, last, step_s = time_of(start, "--start"), time_of(end, "--end"), duration_s(step, "--step")
-    session = open_session(site, store)
+    session = open_session(site, store, calibration)
     with steps("solving") as told:
         result = session.replay(first, last, step_s, told)
     from dashboards import answers

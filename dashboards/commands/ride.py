@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from dashboards.commands.options import AtText, Json, SiteArgument, Store, UtilisationText, moment_of, open_session
+from dashboards.commands.options import AtText, Calibration, Json, SiteArgument, Store, UtilisationText, moment_of, open_session
 from dashboards.commands.output import emit, note, note_doubts, steps, table
 from topology.errors import UsageError
 
@@ -40,7 +40,7 @@ _Worst = Annotated[int, typer.Option("--worst", metavar="N", min=0, help="Racks 
 def ride(
     site: SiteArgument, event: _Events, for_: _For = "30m", step: _Step = "1s", utilisation: UtilisationText = None, store: Store = None,
     at: AtText = None, wet_bulb_c: _Wet = None, cap_after: _CapAfter = None, cap_to: _CapTo = 0.5, keep_on: _KeepOn = False,
-    plot: _Plot = None, out: _Out = None, worst: _Worst = 10, as_json: Json = False,
+    plot: _Plot = None, out: _Out = None, worst: _Worst = 10, calibration: Calibration = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Let events happen and count the seconds: what reaches which limit when, and what saves it.
 
@@ -59,7 +59,7 @@ def ride(
     cap = None if cap_after is None else (seconds(cap_after, "--cap-after"), cap_to)
     if plot is not None and plot.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"--plot {plot} must end in .html")
-    session = open_session(site, store)
+    session = open_session(site, store, calibration)
     load, time = moment_of(session, utilisation, at)
     with steps("riding") as told:
         result = session.ride(event, length, between, load, time, wet_bulb_c, cap, not keep_on, told)

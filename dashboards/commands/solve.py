@@ -9,6 +9,7 @@ from rich.console import Console
 
 from dashboards.commands.options import (
     AtText,
+    Calibration,
     Json,
     OutageIds,
     SiteArgument,
@@ -34,7 +35,7 @@ _Dry = Annotated[
 
 def solve(
     site: SiteArgument, utilisation: UtilisationText = None, store: Store = None, at: AtText = None, wet_bulb_c: WetBulb = None,
-    dry_bulb_c: _Dry = None, outage: OutageIds = None, as_json: Json = False,
+    dry_bulb_c: _Dry = None, outage: OutageIds = None, calibration: Calibration = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Solve one moment: power, flow, heat and every limit of the site.
 
@@ -45,7 +46,7 @@ def solve(
 
     Units: kW, degC, kg/s and % here; W, degC, kg/s and fractions with --json. Exit 1 where a limit is violated.
     """
-    session = open_session(site, store)
+    session = open_session(site, store, calibration)
     load, time = moment_of(session, utilisation, at)
     result = session.solve(load, time, wet_bulb_c, elements_of(session, outage), dry_bulb_c)
     from dashboards import answers, feed_answers, heat_answers

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from dashboards.commands.options import Json, SiteArgument, UtilisationText, open_session, utilisation_of
+from dashboards.commands.options import Calibration, Json, SiteArgument, UtilisationText, open_session, utilisation_of
 from dashboards.commands.output import emit, note, note_doubts, steps, table
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ _Out = Annotated[
 
 def year(
     site: SiteArgument, weather: _Weather = None, utilisation: UtilisationText = None, price: _Price = None, demand_charge: _Demand = None,
-    carbon: _Carbon = None, out: _Out = None, as_json: Json = False,
+    carbon: _Carbon = None, out: _Out = None, calibration: Calibration = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """A year of the site, hour by hour: energy, PUE with its category, water, cost, carbon, hours of free cooling.
 
@@ -53,7 +53,7 @@ def year(
     """
     load = utilisation_of(utilisation)
     load = 1.0 if load is None else load
-    session = open_session(site)
+    session = open_session(site, calibration=calibration)
     with steps("solving hours") as told:
         solved = session.year(load, weather, told)
     from dashboards import year_answers

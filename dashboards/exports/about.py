@@ -54,6 +54,7 @@ def about(session: Session, result: str, parameters: Mapping[str, object]) -> Ma
         "result": result,
         "site": session.site.settings.name,
         "site digest": site_digest(session.site),
+        "calibration": f"{len(session.site.calibration)} constants" if session.site.calibration else "none",
         "telemetry": session.store.where if session.store is not None else "none",
         "telemetry window": f"{first} to {last}" if first else "none",
         "software": f"racktwin {version('racktwin')}",
