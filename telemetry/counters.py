@@ -20,9 +20,13 @@ from telemetry.store import Store
 _SILENCE = 5.0
 _ALIKE = 2.0
 """Power across a wrap is at most this many times, and at least one over this many times, that beside it (our choice)."""
-WRAPS_J = (2.0**32 * 1e-3, 2.0**32, 2.0**64 * 1e-6, 2.0**64 * 1e-3, 2.0**64)
-"""Energy after which a counter starts again: 32 bits of mJ or J, 64 bits of uJ, mJ or J [J]. 32 bits of uJ run over every few seconds at
-the power of a board, too often to tell."""
+_KWH_J = 3.6e6
+WRAPS_J = (
+    2.0**16, 2.0**18, 2.0**32 * 1e-3, 2.0**32, 2.0**64 * 1e-6, 2.0**64 * 1e-3, 2.0**64, *(10.0**digits * _KWH_J for digits in range(3, 10)),
+)  # fmt: skip
+"""Energy after which a counter starts again [J]: 32 bits of a processor's units of 2^-16 or 2^-14 J (Intel SDM volume 3B, RAPL), of mJ or
+J, 64 bits of uJ, mJ or J, and a meter of three to nine digits of kWh. 32 bits of uJ run over every few seconds at the power of a board,
+too often to tell."""
 
 
 def step_power_w(time_s: np.ndarray, energy_j: np.ndarray, edges_s: np.ndarray) -> np.ndarray:

@@ -73,20 +73,21 @@ class Explanation:
     metrics: tuple[Column, ...]
 
 
-def explain(site: Site, path: Path, vendor: str | None = None) -> Explanation:
+def explain(site: Site, path: Path, vendor: str | None = None, zone: str = "") -> Explanation:
     """Say how a file would be read.
 
     Args:
         site: whose elements it speaks of, and whose folder may hold mappings.
         path: a Parquet or CSV file.
         vendor: mapping to read it with, ``None`` to recognise it.
+        zone: zone of times that have none, where the mapping names none.
 
     Raises:
         TelemetryError: it cannot be read or no mapping fits; says what the nearest ones lack.
         UsageError: ``vendor`` names no mapping.
     """
     source = open_source(path)
-    vendors = load_vendors(site.folder)
+    vendors = load_vendors(site.folder, zone)
     plan = plan_of(str(path), source, vendors, site.elements, vendor)
     seen = _examples(source, plan)
     columns = tuple(_column(plan, c, seen.get(c, "")) for c in source.columns if c not in source.unreadable)

@@ -5,27 +5,18 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from telemetry.appending import Attempt, RefusedBefore, append
-from telemetry.overlap import Overlap
-from telemetry.plan import Plan, column_findings
-from telemetry.readings import REASONS, STORED_BEFORE, UNKNOWN_ELEMENT, Block, Mapper
-from telemetry.schema import QUARANTINE
-from telemetry.source import Source, digest_of, expand, open_source, path_columns, plan_of
+from telemetry.appending import append
+from telemetry.onefile import OneFile, file_state
+from telemetry.plan import column_findings
+from telemetry.source import digest_of, expand, open_source, path_columns, plan_of
 from telemetry.store import Store
 from telemetry.vendor import Vendor, load_vendors
-from topology.errors import Finding, StoreError, TelemetryError, nearest
+from topology.errors import Finding, StoreError, TelemetryError
 from topology.site import Site
-
-_REFUSED_AT_ONCE = 200_000
-_JUDGED_AT_ONCE = 1_000_000
-_EARLY = dt.timedelta(days=1)
 
 Progress = Callable[[str, float], None]
 """Called with the name of the file at hand and the fraction of all bytes that is done; may raise ``Cancelled``."""
@@ -79,6 +70,7 @@ def ingest(
     *,
     clock: Callable[[], dt.datetime] = utc_now,
     again: bool = False,
+    zone: str = "",
 ) -> IngestReport:
     """Ingest files; a file that is stored already, by its content, is skipped.
 
@@ -90,6 +82,7 @@ def ingest(
         progress: told how far it is.
         clock: gives the time now: when readings were refused, and a reading more than a day ahead of it is.
         again: take files that are stored already out first, to map them anew (after mending a site or a mapping).
+        zone: IANA name of the zone of times that have none, where the mapping names none either.
 
     Returns:
         Counts, findings and reasons. A file that cannot be read among others that can is a finding of severity error.
@@ -97,10 +90,10 @@ def ingest(
     Raises:
         StoreError: the store cannot be written; files before that are stored, and the same call goes on from there.
         TelemetryError: no file could be read, or the store cannot be used.
-        UsageError: ``vendor`` names no mapping.
+        UsageError: ``vendor`` names no mapping, or ``zone`` no zone.
     """
     files = expand([paths] if isinstance(paths, str | Path) else list(paths))
-    vendors = load_vendors(site.folder)
+    vendors = load_vendors(site.folder, zone)
     opened = store if isinstance(store, Store) else Store.create(store)
     run = _Run(site, opened, vendors, vendor, clock, progress, sum(f.stat().st_size for f in files))
     if again:
@@ -171,7 +164,7 @@ class _Run:
             return False
         source = open_source(path)
         plan = plan_of(str(path), source, self.vendors, self.site.elements, self.vendor)
-        one = _File(self, path, digest, plan, source, state)
+        one = OneFile(self.site, path, digest, plan, source, state, self.clock, lambda done: self._tell(path, done))
         fresh = append(self.store, digest, one.batches)
         self.done += size
         self._tell(path, 0.0)
@@ -199,159 +192,3 @@ class _Run:
     def _tell(self, path: Path, bytes_of_file: float) -> None:
         if self.progress is not None:
             self.progress(path.name, min((self.done + bytes_of_file) / self.size, 1.0))
-
-
-class _File:
-    """One file on its way into the store; counts are those of the last attempt."""
-
-    def __init__(self, run: _Run, path: Path, digest: str, plan: Plan, source: Source, state: tuple[int, int]) -> None:
-        self.run, self.path, self.digest, self.plan, self.source, self.state = run, path, digest, plan, source, state
-        self.mark = f"{plan.vendor.name}/{path.name}#{digest[:16]}"
-        self.stored = self.doubled = 0
-        self.reasons: Counter[str] = Counter()
-        self._unknown: dict[str, str] = {}
-        self._metrics: set[str] = set()
-
-    def batches(self, attempt: Attempt) -> Iterator[pa.RecordBatch]:
-        """Accepted rows of the file; refused rows go to the attempt, the last of them before this ends."""
-        self.stored, self.doubled, self.reasons = 0, 0, Counter()
-        latest_us = int((self.run.clock() + _EARLY).timestamp() * 1e6)
-        mapper = Mapper(self.plan, self.run.site, str(self.path), latest_us)
-        overlap = Overlap(attempt.table, attempt.files, mapper)
-        refused = _Refused(attempt, str(self.path))
-        waiting: list[_Piece] = []
-        row = 1
-        for batch, later_us in self.source.batches(self.plan):
-            for block in mapper.blocks(batch, row):
-                piece = _Piece(block, batch, row)
-                if overlap.touches(block):
-                    waiting.append(piece)
-                else:
-                    yield from self._settled(piece, mapper, refused)
-            if sum(len(w.block.us) for w in waiting) >= _JUDGED_AT_ONCE:
-                yield from self._judged(waiting, overlap, refused)
-                waiting = []
-            row += batch.num_rows
-            if later_us is not None:
-                mapper.duplicates.forget_before(later_us)
-            self.run._tell(self.path, self.state[0] * (row - 1) / max(self.source.rows, 1))
-        yield from self._judged(waiting, overlap, refused)
-        self._metrics = mapper.metrics
-        refused.close()
-        self.reasons = refused.reasons
-        if file_state(self.path) != self.state:
-            raise TelemetryError(f"{self.path}: the file changed while it was read; ingest it again when it is complete")
-
-    def _judged(self, waiting: list[_Piece], overlap: Overlap, refused: _Refused) -> Iterator[pa.RecordBatch]:
-        """Readings that may be stored already, once enough of them wait to look them up together."""
-        if waiting:
-            for piece, block in zip(waiting, overlap.judge([w.block for w in waiting]), strict=True):
-                yield from self._settled(replace(piece, block=block), overlap.mapper, refused)
-
-    def _settled(self, piece: _Piece, mapper: Mapper, refused: _Refused) -> Iterator[pa.RecordBatch]:
-        """Each reading of a block goes where it belongs: stored, refused or counted as stored before."""
-        reason = piece.block.reason
-        if reason.any():
-            before = reason == STORED_BEFORE
-            self.doubled += int(before.sum())
-            bad = (reason != 0) & ~before
-            if bad.any():
-                rows = self._refused(piece.block.keep(bad), refused.attempt.number, piece.batch, piece.first_row)
-                fresh = refused.add(rows)
-                self.doubled += rows.num_rows - fresh.num_rows
-                self._unknown |= self._strangers(fresh)
-        good = mapper.accepted(piece.block, self.mark)
-        self.stored += good.num_rows
-        if good.num_rows:
-            yield good
-
-    def _refused(self, block: Block, attempt: int, batch: pa.RecordBatch, first_row: int) -> pa.Table:
-        n = len(block.us)
-        at = pa.array(block.row - first_row)
-        key = self.plan.keys.get(self.plan.vendor.element_key, "")
-        element = _text(batch.column(key).take(at)) if key else pa.array([block.column if isinstance(block.column, str) else ""] * n)
-        reasons = pa.DictionaryArray.from_arrays(pa.array(block.reason, pa.int8()), pa.array(REASONS)).cast(pa.string())
-        column = pa.array([block.column] * n, pa.string()) if isinstance(block.column, str) else _text(block.column)
-        same = {"digest": self.digest, "attempt": attempt, "file": str(self.path), "seen_at": self.run.clock()}
-        arrays = {
-            **{k: pa.repeat(pa.scalar(v, QUARANTINE.field(k).type), n) for k, v in same.items()},
-            "row": pa.array(block.row), "column": column, "reason": reasons, "value": _text(block.raw), "element": element,
-            "time": _text(batch.column(self.plan.time).take(at)),
-        }  # fmt: skip
-        return pa.table([arrays[name] for name in QUARANTINE.names], schema=QUARANTINE)
-
-    def _strangers(self, rows: pa.Table) -> dict[str, str]:
-        """Names in refused rows that are no element of the site, with the column that holds them."""
-        unknown = pc.unique(rows["element"].filter(pc.equal(rows["reason"], REASONS[UNKNOWN_ELEMENT]))).to_pylist()
-        return {str(name): self.plan.keys.get(self.plan.vendor.element_key, "") for name in unknown[:50]}
-
-    def findings(self) -> list[Finding]:
-        """Warnings about names in the file that nobody knows."""
-        known = [*self.run.site.elements]
-        found = [
-            Finding(f"the site has no element {name!r}; its readings are in quarantine",
-                    f"{nearest(name, known)}; mend the site or the mapping and ingest the file again", str(self.path), column=column,
-                    element=name, severity="warning")
-            for name, column in sorted(self._unknown.items())[:20]
-        ]  # fmt: skip
-        names = {n for r in self.plan.vendor.rules for n in r.names}
-        found += [
-            Finding(f"metric {m!r} is not in the mapping {self.plan.vendor.name}; its readings are in quarantine", nearest(m, names),
-                    str(self.path), column=self.plan.metric, value=m, severity="warning")
-            for m in sorted(self._metrics)[:50]
-        ]  # fmt: skip
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """Readings of one value column, with the batch of the file that they stand in and the number of its first row."""
-
-    block: Block
-    batch: pa.RecordBatch
-    first_row: int
-
-
-class _Refused:
-    """Refused rows on their way to the quarantine, many at once."""
-
-    def __init__(self, attempt: Attempt, file: str) -> None:
-        self.attempt, self.file = attempt, file
-        self.reasons: Counter[str] = Counter()
-        self._waiting: list[pa.Table] = []
-        self._before: RefusedBefore | None = None
-
-    def add(self, rows: pa.Table) -> pa.Table:
-        """Take rows; returns those that were not refused of an earlier content of the file."""
-        if self._before is None:
-            self._before = RefusedBefore(self.attempt.store, self.file)
-        fresh = self._before.fresh(rows)
-        if fresh.num_rows:
-            self.reasons.update({c["values"]: c["counts"] for c in pc.value_counts(fresh["reason"]).to_pylist()})
-            self._waiting.append(fresh)
-        if sum(t.num_rows for t in self._waiting) >= _REFUSED_AT_ONCE:
-            self.close()
-        return fresh
-
-    def close(self) -> None:
-        """Write what waits."""
-        if self._waiting:
-            self.attempt.refuse(pa.concat_tables(self._waiting))
-            self._waiting = []
-
-
-def file_state(path: Path) -> tuple[int, int]:
-    """Size in bytes and time of the last change in ns: a file that is being written has another a moment later.
-
-    Raises:
-        TelemetryError: the file is gone, or cannot be looked at.
-    """
-    try:
-        found = path.stat()
-    except OSError as fault:
-        raise TelemetryError(f"{path}: {fault.strerror}; it was there a moment ago") from fault
-    return found.st_size, found.st_mtime_ns
-
-
-def _text(column: pa.Array) -> pa.Array:
-    return column if pa.types.is_string(column.type) else column.cast(pa.string())

@@ -17,7 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from telemetry.ingest import IngestReport, file_state, ingest, utc_now
+from telemetry.ingest import IngestReport, ingest, utc_now
+from telemetry.onefile import file_state
 from telemetry.source import expand
 from telemetry.store import Store
 from topology.errors import Finding, StoreError, TelemetryError, UsageError
@@ -50,6 +51,7 @@ def watch(
     wait: Callable[[float], object] = time.sleep,
     clock: Callable[[], dt.datetime] = utc_now,
     told: Told | None = None,
+    zone: str = "",
 ) -> IngestReport:
     """Ingest what arrives in a folder until told to stop; the file at hand is finished first.
 
@@ -63,6 +65,7 @@ def watch(
         wait: waits a number of seconds; may return earlier where it is time to stop.
         clock: gives the time now.
         told: hears of each file.
+        zone: zone of times that have none, where the mapping names none.
 
     Returns:
         Counts over the whole watch; a file that was written anew counts each time it is taken. ``files_failed`` counts files that
@@ -79,7 +82,7 @@ def watch(
     if not every_s > 0.0:
         raise UsageError(f"looking every {every_s} s is not possible; give more than 0")
     opened = store if isinstance(store, Store) else Store.create(store)
-    look = _Watch(site, where, opened, vendor, clock, told)
+    look = _Watch(site, where, opened, vendor, clock, told, zone)
     while not stop():
         look.once(stop)
         if stop():
@@ -92,9 +95,17 @@ class _Watch:
     """The memory of one watch."""
 
     def __init__(
-        self, site: Site, folder: Path, store: Store, vendor: str | None, clock: Callable[[], dt.datetime], told: Told | None
+        self,
+        site: Site,
+        folder: Path,
+        store: Store,
+        vendor: str | None,
+        clock: Callable[[], dt.datetime],
+        told: Told | None,
+        zone: str = "",
     ) -> None:
         self.site, self.folder, self.store, self.vendor, self.clock, self.told = site, folder, store, vendor, clock, told
+        self.zone = zone
         self.known: dict[Path, _Known] = {}
         self.failed: set[Path] = set()
         self.findings: deque[Finding] = deque(maxlen=FINDINGS_KEPT)
@@ -149,7 +160,7 @@ class _Watch:
     def _take(self, path: Path, known: _Known) -> bool:
         """Ingest a file that is complete; False where the store cannot be written now."""
         try:
-            report = ingest(self.site, [path], self.store, self.vendor, clock=self.clock)
+            report = ingest(self.site, [path], self.store, self.vendor, clock=self.clock, zone=self.zone)
         except StoreError as fault:
             self._store_says(path, fault)
             return False

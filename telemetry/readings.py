@@ -25,7 +25,7 @@ REASONS = (
 )  # fmt: skip
 """Why a reading was refused, by code; 0 is accepted, and the last one is counted alone. Where several apply the first is named."""
 
-_FUTURE, _OLD, UNKNOWN_ELEMENT, _QUANTITY, _CATEGORY, _TEXT, _EMPTY, _RANGE, _ELSEWHERE, _DOUBLE, ANOTHER_VALUE, STORED_BEFORE = range(
+FUTURE, _OLD, UNKNOWN_ELEMENT, _QUANTITY, _CATEGORY, _TEXT, _EMPTY, _RANGE, _ELSEWHERE, _DOUBLE, ANOTHER_VALUE, STORED_BEFORE = range(
     len(TIME_REASONS), len(REASONS)
 )
 Codes = np.ndarray
@@ -196,7 +196,7 @@ class Mapper:
         bound = _LIMITS[block.quantity[:1], block.level[:1]] if _constant(block) else _LIMITS[block.quantity, block.level]
         low, high = bound[:, 0], bound[:, 1]
         checks = (
-            (block.us > self.latest_us, _FUTURE), (block.us < _US_2000, _OLD), (block.place == UNKNOWN, UNKNOWN_ELEMENT),
+            (block.us > self.latest_us, FUTURE), (block.us < _US_2000, _OLD), (block.place == UNKNOWN, UNKNOWN_ELEMENT),
             (block.quantity == UNKNOWN, _QUANTITY),
             ((block.level == UNKNOWN) | (block.implementation == UNKNOWN) | (block.quality == UNKNOWN), _CATEGORY),
             (unreadable, _TEXT), (np.isnan(block.value), _EMPTY), ((block.value < low) | (block.value > high), _RANGE),

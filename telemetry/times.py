@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,10 +14,11 @@ from telemetry.schema import TIME
 from telemetry.vendor import TimeRule
 from topology.errors import TelemetryError
 
-OK, NO_TIME, NAIVE, UNREADABLE, AMBIGUOUS = range(5)
-TIME_REASONS = ("", "no time", "naive time", "time not readable", "time not unique in its zone")
+OK, NO_TIME, NAIVE, UNREADABLE, AMBIGUOUS, SKIPPED = range(6)
+TIME_REASONS = ("", "no time", "naive time", "time not readable", "time not unique in its zone", "time that its zone skips")
 """Why a time was refused, by code."""
 
+_UTC = re.compile(r" ?(?:UTC|GMT)$")
 _PER_S = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 
 
@@ -37,7 +39,7 @@ def read_times(column: pa.Array, rule: TimeRule, file: str = "") -> Times:
     """Convert a time column.
 
     Integers and floats are counts since 1970 in ``rule.unit``; ``epoch`` tells seconds, milli-, micro- and nanoseconds apart by
-    their size (no overlap between 1973 and 5000). Text is ISO 8601. A naive time takes the zone that the mapping names.
+    their size (no overlap between 1973 and 5000). Text is ISO 8601, or ends in UTC. A naive time takes the zone that the mapping names.
 
     Args:
         column: as read from the file.
@@ -77,7 +79,12 @@ def _stamps(column: pa.Array, rule: TimeRule, file: str) -> Times:
         pc.assume_timezone(local, rule.zone, ambiguous=w, nonexistent=w).cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
         for w in ("earliest", "latest")
     )
-    fault = np.where(absent, NO_TIME, np.where(early != late, AMBIGUOUS, OK)).astype(np.uint8)
+    fault = np.where(absent, NO_TIME, OK).astype(np.uint8)
+    jumps = np.flatnonzero((early != late) & ~absent)
+    if len(jumps):  # a wall clock shows such a time twice where it goes back, and never where it goes on
+        back = pc.local_timestamp(pa.array(early[jumps]).view(pa.timestamp("us", rule.zone)))
+        there = pc.equal(back, local.take(pa.array(jumps))).to_numpy(zero_copy_only=False)
+        fault[jumps] = np.where(there, AMBIGUOUS, SKIPPED)
     return Times(np.where(fault == OK, early, 0), fault)
 
 
@@ -125,7 +132,7 @@ def _text(text: str | None, rule: TimeRule) -> tuple[int, int]:
     if text is None or not text.strip():
         return 0, NO_TIME
     try:
-        stamp = dt.datetime.fromisoformat(text.strip())
+        stamp = dt.datetime.fromisoformat(_UTC.sub("+00:00", text.strip()))
     except ValueError:
         return 0, UNREADABLE
     if stamp.tzinfo is None:

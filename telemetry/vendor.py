@@ -29,7 +29,7 @@ import re
 import string
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as fresh
 from importlib.resources import files
 from pathlib import Path
@@ -37,7 +37,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from telemetry.schema import IMPLEMENTATIONS, LEVELS, READINGS
-from topology.errors import Finding, TelemetryError, nearest
+from topology.errors import Finding, TelemetryError, UsageError, nearest
 from topology.units import UNITS, Unit
 
 TIME_UNITS = ("epoch", "s", "ms", "us", "ns", "day_s")
@@ -122,17 +122,19 @@ class Vendor:
         return name in self.ignore or any(re.fullmatch(p, name) for p in self.ignore_patterns)
 
 
-def load_vendors(site_folder: Path | None = None) -> Mapping[str, Vendor]:
+def load_vendors(site_folder: Path | None = None, zone: str = "") -> Mapping[str, Vendor]:
     """Every known mapping by name; files in ``<site folder>/vendors`` add to the built-in ones and win over them.
 
     Args:
         site_folder: folder of a site, ``None`` for the built-in mappings alone.
+        zone: IANA name of the zone of times that have none, for mappings that name none.
 
     Returns:
         Name (stem of the file) to mapping.
 
     Raises:
         TelemetryError: a mapping file that cannot be used, with every fault of it.
+        UsageError: there is no such zone.
 
     >>> sorted(load_vendors())[:2]
     ['amd', 'dcgm']
@@ -142,7 +144,19 @@ def load_vendors(site_folder: Path | None = None) -> Mapping[str, Vendor]:
     if own is not None and own.is_dir():
         for path in sorted(own.glob("*.toml")):
             found[path.stem] = parse_vendor(path.stem, path.read_text("utf-8"), f"vendors/{path.name}")
+    if zone:
+        if not _is_zone(zone):
+            raise UsageError(f"there is no zone {zone!r}; use an IANA name such as UTC or Europe/Stockholm")
+        found = {n: replace(v, time=replace(v.time, zone=v.time.zone or zone)) for n, v in found.items()}
     return dict(sorted(found.items()))
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
 
 
 def _built_in() -> list[Any]:
@@ -221,11 +235,8 @@ def _time(raw: Mapping[str, Any], fault: Fault) -> TimeRule:
         fault("seconds since midnight need a date, such as date = '2024-04-07'", "time.date")
     if rule.unit == "day_s" and not rule.zone:
         fault("seconds since midnight need the zone of that midnight", "time.zone")
-    if rule.zone:
-        try:
-            ZoneInfo(rule.zone)
-        except (KeyError, ValueError, OSError):
-            fault(f"unknown zone {rule.zone!r}", "time.zone", "use an IANA name such as UTC or America/New_York")
+    if rule.zone and not _is_zone(rule.zone):
+        fault(f"unknown zone {rule.zone!r}", "time.zone", "use an IANA name such as UTC or America/New_York")
     return rule
 
 

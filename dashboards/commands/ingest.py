@@ -28,15 +28,18 @@ _Vendor = Annotated[
 ]
 _Again = Annotated[bool, typer.Option("--again", help="Take files that are stored already out first, and map them anew.")]
 _Explain = Annotated[bool, typer.Option("--explain", help="Store nothing: say how each column would be read, and why one is not.")]
-
-
+_Zone = Annotated[
+    str,
+    typer.Option("--zone", metavar="NAME", show_default=False,
+                 help="Zone of times that have none, such as Europe/Stockholm, where the mapping names none."),
+]  # fmt: skip
 _Watch = Annotated[bool, typer.Option("--watch", help="Go on: ingest what arrives in the folder FILES until Ctrl-C.")]
 _Every = Annotated[str, typer.Option("--every", metavar="T", help="With --watch, time between two looks: 10s, 1min.")]
 
 
 def ingest(
     site: SiteArgument, files: _Files, store: _Store = None, vendor: _Vendor = None, again: _Again = False, explain: _Explain = False,
-    watch: _Watch = False, every: _Every = "10s", as_json: Json = False,
+    zone: _Zone = "", watch: _Watch = False, every: _Every = "10s", as_json: Json = False,
 ) -> None:  # fmt: skip
     """Read telemetry files into a store, each exactly once by its content; what cannot be true is quarantined with its reason.
 
@@ -49,26 +52,29 @@ def ingest(
 
     A store at a URL takes its access from the environment: AWS_ACCESS_KEY_ID, AWS_REGION, AWS_ENDPOINT_URL, AWS_ALLOW_HTTP, ...
 
+    A reading that another file brought before is counted and stored once. With --again files are taken out first, all of them, and in
+    again in the order given.
+
     Exit 1 where readings were quarantined or a file could not be read, after a watch that Ctrl-C ended as well.
     """
     site_folder(site)
     if explain:
-        _explain(site, files, vendor, as_json)
+        _explain(site, files, vendor, zone, as_json)
         return
     if store is None:
         raise UsageError("name the store to add to with --store DIR, or ask how the files would be read with --explain")
     if watch:
-        _watch(site, files, store, vendor, every, again, as_json)
+        _watch(site, files, store, vendor, every, again, zone, as_json)
         return
     from telemetry.ingest import ingest as run
     from topology.read import read_site
 
     with steps("reading") as told:
-        report = run(read_site(site), files, store, vendor, lambda _name, done: told(round(1000 * done), 1000), again=again)
+        report = run(read_site(site), files, store, vendor, lambda _name, done: told(round(1000 * done), 1000), again=again, zone=zone)
     _answer(report, store, as_json)
 
 
-def _watch(site: Path, files: list[Path], store: str, vendor: str | None, every: str, again: bool, as_json: bool) -> None:
+def _watch(site: Path, files: list[Path], store: str, vendor: str | None, every: str, again: bool, zone: str, as_json: bool) -> None:
     """Watch a folder; Ctrl-C (or a polite kill) finishes the file at hand, a second one breaks off."""
     if len(files) != 1 or again:
         raise UsageError("--watch takes one folder and no --again: `racktwin ingest SITE FOLDER --store DIR --watch`")
@@ -85,8 +91,9 @@ def _watch(site: Path, files: list[Path], store: str, vendor: str | None, every:
     note(f"watching {files[0]}; Ctrl-C ends")
     try:
         report = watch(
-            read_site(site), files[0], store, vendor, every_s=duration_s(every, "--every"), stop=over.is_set, wait=over.wait, told=_heard
-        )
+            read_site(site), files[0], store, vendor, every_s=duration_s(every, "--every"), stop=over.is_set, wait=over.wait, told=_heard,
+            zone=zone,
+        )  # fmt: skip
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -124,14 +131,14 @@ def _show(out: Console, answer: dict[str, Any]) -> None:
         out.print(f"  {count:,} in quarantine: {reason}")
 
 
-def _explain(site: Path, files: list[Path], vendor: str | None, as_json: bool) -> None:
+def _explain(site: Path, files: list[Path], vendor: str | None, zone: str, as_json: bool) -> None:
     from dashboards import answers
     from telemetry.explain import explain
     from telemetry.source import expand
     from topology.read import read_site
 
     read = read_site(site)
-    told = [answers.explained(explain(read, file, vendor)) for file in expand(files)]
+    told = [answers.explained(explain(read, file, vendor, zone)) for file in expand(files)]
 
     def show(out: Console) -> None:
         for one in told:

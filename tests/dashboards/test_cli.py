@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import shutil
@@ -17,7 +18,7 @@ import pytest
 from dashboards import cli
 from dashboards.commands import site as site_command
 from dashboards.commands import store as store_command
-from tests.dashboards.rows import answer, power_file, refused, row_folder, run
+from tests.dashboards.rows import START, answer, power_file, refused, row_folder, run
 
 GROUPS = {"site": site_command.app, "store": store_command.app}
 COMMANDS = [
@@ -280,6 +281,26 @@ def test_a_watch_ends_on_ctrl_c_with_its_counts(site: Path, tmp_path: Path) -> N
     assert (found["files"], found["rows_in"], found["rows_stored"], found["files_failed"]) == (1, 960, 960, 0)
     assert "takes one folder" in refused("ingest", site, folder, folder, "--store", tmp_path / "s", "--watch")
     assert "is no folder" in refused("ingest", site, folder / "a.parquet", "--store", tmp_path / "s", "--watch")
+
+
+def test_times_without_a_zone_take_the_one_that_is_named(site: Path, tmp_path: Path) -> None:
+    time = [(START + dt.timedelta(hours=k)).replace(tzinfo=None) for k in range(3)]
+    file = tmp_path / "naive.parquet"
+    pd.DataFrame({"time": time, "element": "rack-01", "power_kw": [1.0, 2.0, 3.0]}).to_parquet(file, index=False)
+    assert "no zone" in refused("ingest", site, file, "--store", tmp_path / "s")
+    assert "IANA name" in refused("ingest", site, file, "--store", tmp_path / "s", "--zone", "Mars/Base")
+    assert answer("ingest", site, file, "--store", tmp_path / "s", "--zone", "Asia/Tokyo")["rows_stored"] == 3
+    told = answer("ingest", site, file, "--explain", "--zone", "Asia/Tokyo")["files"][0]["columns"][0]
+    assert "Asia/Tokyo" in told["why"]
+
+
+def test_readings_that_another_file_brought_are_counted_and_not_stored_again(site: Path, store: Path, tmp_path: Path) -> None:
+    late = pd.read_parquet(power_file(tmp_path / "late.parquet")).tail(10)
+    late.to_parquet(tmp_path / "tail.parquet", index=False)
+    found = answer("ingest", site, tmp_path / "tail.parquet", "--store", store)
+    assert (found["rows_in"], found["rows_stored"], found["rows_doubled"]) == (10, 0, 10)
+    (tmp_path / "tail.csv").write_text(late.to_csv(index=False))
+    assert "10 known already from other files" in run("ingest", site, tmp_path / "tail.csv", "--store", store).stdout
 
 
 def test_ingest_skips_what_it_has_and_says_what_it_refused(site: Path, store: Path, tmp_path: Path) -> None:

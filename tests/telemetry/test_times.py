@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.times import AMBIGUOUS, NAIVE, NO_TIME, UNREADABLE, read_times
+from telemetry.times import AMBIGUOUS, NAIVE, NO_TIME, SKIPPED, UNREADABLE, read_times
 from telemetry.vendor import TimeRule
 from topology.errors import TelemetryError
 
@@ -68,6 +69,37 @@ def test_texts_are_judged_one_by_one() -> None:
 def test_an_hour_that_a_zone_has_twice_is_not_guessed() -> None:
     local = pa.array([dt.datetime(2026, 10, 25, 2, 30), dt.datetime(2026, 10, 25, 4, 30)], pa.timestamp("us"))
     assert read_times(local, TimeRule(("t",), zone="Europe/Stockholm")).fault.tolist() == [AMBIGUOUS, 0]
+
+
+def test_an_hour_that_a_zone_skips_is_not_moved() -> None:
+    local = pa.array([dt.datetime(2026, 3, 29, h, 30) for h in (1, 2, 3)], pa.timestamp("us"))
+    found = read_times(local, TimeRule(("t",), zone="Europe/Stockholm"))
+    assert found.fault.tolist() == [0, SKIPPED, 0]
+    assert found.us[2] - found.us[0] == 3_600_000_000  # two hours on the wall
+
+
+@pytest.mark.parametrize("how", ["column", "text", "seconds of the day"])
+def test_a_day_on_which_the_clocks_go_back_keeps_its_order_and_its_length(how: str) -> None:
+    """Every quarter of an hour of 25 hours on the wall; only the hour that comes twice is refused, 8 of 100."""
+    utc = [dt.datetime(2026, 10, 24, 22, tzinfo=dt.UTC) + dt.timedelta(minutes=15 * k) for k in range(100)]
+    wall = [t.astimezone(ZoneInfo("Europe/Stockholm")).replace(tzinfo=None) for t in utc]
+    rule = TimeRule(("t",), zone="Europe/Stockholm")
+    column = pa.array(wall, pa.timestamp("us"))
+    if how == "text":
+        column = pa.array([t.isoformat(" ") for t in wall])
+    elif how == "seconds of the day":
+        column = pa.array([(t - dt.datetime(2026, 10, 25)).total_seconds() for t in wall])
+        rule = TimeRule(("t",), "day_s", "Europe/Stockholm", "2026-10-25")
+    found = read_times(column, rule)
+    good = found.fault == 0
+    assert (found.fault == AMBIGUOUS).sum() == 8 == (~good).sum()
+    expected = [int(t.timestamp() * 1e6) for t in utc]
+    assert found.us[good].tolist() == [us for us, ok in zip(expected, good, strict=True) if ok]
+
+
+def test_times_that_end_in_utc_have_a_zone() -> None:
+    column = pa.array(["2024-04-07 12:30:15.250 UTC", "2024-04-07T12:30:15.25GMT", "2024-04-07 14:30:15.250+02:00"])
+    assert read_times(column, TimeRule(("t",), zone="Europe/Stockholm")).us.tolist() == [US] * 3
 
 
 def test_absent_times_are_named_so() -> None:
