@@ -99,6 +99,14 @@ def _pump_speed(p: Plant, s: SteadyState) -> Floats:
     return speed
 
 
+def _rack_flow(p: Plant, s: SteadyState) -> Floats:
+    """Coolant of each rack, NaN for one without liquid."""
+    if not p.manifolds.n:
+        return np.full(s.flow.rack_kg_s.shape, np.nan)
+    loop = p.manifolds.loop[p.racks.manifold]
+    return np.where(p.racks.manifold >= 0, s.flow.rack_kg_s / p.loops.rho_kg_m3[loop], np.nan)
+
+
 def _chip(p: Plant, s: SteadyState) -> Floats:
     return np.where((s.loads.rack_w > 0.0) & np.isfinite(s.heat.chip_c), s.heat.chip_c, np.nan)
 
@@ -124,9 +132,13 @@ _ALL = (
     Channel("CDU facility return temperature", "return_temp_c", "cdus", "cdu", _primary_return, 0.2, False, PRIMARY),
     Channel("CDU valve", "valve_frac", "cdus", "cdu", lambda p, s: _wet(p, s.heat.cdu_valve_frac), 0.01),
     Channel("CDU pump speed", "pump_speed_frac", "cdus", "cdu", _pump_speed, 0.005),
+    Channel("CDU power", "power_w", "cdus", "cdu", lambda p, s: s.heat.gear_w[:, p.cdus.gear], 0.005, True),
+    Channel("rack flow", "flow_m3_s", "racks", "rack", _rack_flow, 0.01, True),
+    Channel("rack inlet air", "inlet_temp_c", "racks", "rack", lambda p, s: s.heat.inlet_c, 0.3),
     Channel("loop supply temperature", "supply_temp_c", "loops", "loop", lambda p, s: s.heat.loop_supply_c, 0.2),
     Channel("loop return temperature", "return_temp_c", "loops", "loop", lambda p, s: s.heat.loop_return_c, 0.2),
     Channel("tower fan speed", "fan_speed_frac", "towers", "loop", lambda p, s: s.heat.tower_fan_frac, 0.01),
+    Channel("dry cooler fan speed", "fan_speed_frac", "dry_coolers", "loop", lambda p, s: s.heat.dry_fan_frac, 0.01),
 )
 CHANNELS: Mapping[str, Channel] = MappingProxyType({c.name: c for c in _ALL})
 """Every channel by name."""
@@ -145,6 +157,6 @@ def present(
         step_s: length of a step [s].
         names: only these channels; all where empty.
     """
-    wanted = [CHANNELS[n] for n in names] or list(CHANNELS.values())
+    wanted = [c for c in ([CHANNELS[n] for n in names] or CHANNELS.values()) if c.elements(plant)]
     read = {c.name: c.measured(plant, store, start, end, step_s) for c in wanted}
     return {name: f for name, f in read.items() if np.isfinite(f.values).any()}

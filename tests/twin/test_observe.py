@@ -28,7 +28,7 @@ def test_every_channel_predicts_a_stored_quantity_of_its_axis(solved: tuple[Plan
     values = channel.predict(p, state)
     assert values.shape == (2, len(channel.elements(p)))
     known = values[np.isfinite(values)]
-    assert known.size
+    assert known.size or not values.shape[1]  # a plant without such elements
     bounds = READINGS[channel.quantity]
     assert (known >= bounds.low - 1e-9).all() and (known <= bounds.high).all()
 

@@ -58,6 +58,7 @@ _SENSORS = {
     ("supply_temp_c", "bias"): _bias("supply_temp_c", 0.4, "Pt100 class B at 20 to 45 degC: 0.3 + 0.005 t (IEC 60751)"),
     ("return_temp_c", "bias"): _bias("return_temp_c", 0.4, "as supply_temp_c"),
     ("temp_c", "bias"): _bias("temp_c", 1.0, "on-die sensor: estimate"),
+    ("inlet_temp_c", "bias"): _bias("inlet_temp_c", 0.5, "air sensor at a rack or door: estimate"),
     ("valve_frac", "bias"): _bias("valve_frac", 0.02, "position feedback of an actuator: estimate"),
     ("wet_bulb_c", "bias"): _bias("wet_bulb_c", 0.5, "estimate"),
 }
