@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from dashboards.commands import (
+    calibrate,
     cases,
     console,
     demo,
@@ -46,6 +47,7 @@ COMMANDS = (
     cases.cases,
     protection.protection,
     replay.replay,
+    calibrate.calibrate,
     ride.ride,
     year.year,
     headroom.headroom,

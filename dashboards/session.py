@@ -27,6 +27,8 @@ from topology.site import Site
 from twin.energy.epw import read_epw
 from twin.energy.typical import synthetic_year
 from twin.energy.year import Year, solve_year
+from twin.forecast.calibrate.seen import STEP_S, seen
+from twin.forecast.calibrate.site import SiteCalibration, calibrate_site
 from twin.forecast.demand import History
 from twin.forecast.follow import Replay, filled, follow, joined, outside
 from twin.headroom.cases import CaseTable, Progress, sweep
@@ -296,6 +298,15 @@ class Session:
             raise TelemetryError("a replay needs telemetry: give --store DIR")
         store = self.store
         return self._keep(("replay", start, end, step_s), lambda: follow(self.plant, store, start, end, step_s, progress))
+
+    def calibrate(
+        self, start: dt.datetime | None = None, end: dt.datetime | None = None, step_s: float = STEP_S, families: Sequence[str] = (),
+        progress: Progress | None = None,
+    ) -> SiteCalibration:  # fmt: skip
+        """Learn the site's own constants from a window of the store."""
+        if self.store is None:
+            raise TelemetryError("a calibration needs telemetry: give --store DIR")
+        return calibrate_site(seen(self.plant, self.store, start, end, step_s, progress), families)
 
     def history(self) -> History | None:
         """Quarter-hour rack power of the whole store; ``None`` without a store."""

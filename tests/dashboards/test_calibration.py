@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import inspect
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dashboards import cli
-from tests.dashboards.rows import answer, refused, row_folder
+from dashboards.calibration_answers import sentence
+from tests.dashboards.rows import answer, power_file, refused, row_folder
+from topology.columns import columns_of
 from topology.overlay import Constant, write_overlay
 from topology.read import read_site
+from twin.forecast.calibrate.told import Drift
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +59,17 @@ def test_every_command_with_a_site_takes_a_calibration() -> None:
         if "site" in inspect.signature(c).parameters and "calibration" not in inspect.signature(c).parameters
     ]
     assert without == ["ingest"]
+
+
+def test_a_store_without_what_a_fit_needs_says_what_is_missing(site: Path, tmp_path: Path) -> None:
+    answer("ingest", site, power_file(tmp_path / "power.parquet"), "--store", tmp_path / "store")
+    found = answer("calibrate", site, "--store", tmp_path / "store", "--family", "cdus", "--out", tmp_path / "c.csv")
+    assert found["told"] == [] and "ingest" not in found["drifts"]
+    assert "says nothing of conductance" in found["findings"][0] and "flow, supply and return" in found["findings"][0]
+    assert (tmp_path / "c.csv").read_text().splitlines() == [",".join(c.name for c in columns_of(Constant))]
+    assert "did you mean cdus" in refused("calibrate", site, "--store", tmp_path / "store", "--family", "cdu")
+
+
+def test_a_drift_reads_as_a_sentence() -> None:
+    drift = Drift("cdu-7", "ua_factor", dt.date(2026, 5, 1), dt.date(2026, 11, 1), -0.09, (-0.12, -0.06), np.zeros(0), np.zeros(0))
+    assert sentence(drift) == "cdu-7 lost 9.0 % of its UA since 2026-05-01, 95 % interval 6.0 to 12.0 %"

@@ -1,0 +1,92 @@
+"""``racktwin calibrate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from dashboards.commands.options import Calibration, Json, SiteArgument, duration_s, open_session, time_of
+from dashboards.commands.output import emit, note, note_findings, steps, table
+
+_Store = Annotated[str, typer.Option("--store", metavar="DIR", help="Telemetry store that `racktwin ingest` made.", show_default=False)]
+_Start = Annotated[
+    str | None,
+    typer.Option("--start", metavar="TIME", help="First time, with a zone; the store's first where not given.", show_default=False),
+]
+_End = Annotated[
+    str | None, typer.Option("--end", metavar="TIME", help="Last time, excluded; the store's last where not given.", show_default=False)
+]
+_Step = Annotated[str, typer.Option("--step", metavar="T", help="Step that telemetry is averaged over: 5min, 15min, 1h.")]
+_Family = Annotated[
+    list[str] | None,
+    typer.Option("--family", metavar="NAME", help="Only this family of constants; may be repeated; else all.", show_default=False),
+]
+_Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FILE", help="Write what was told as a calibration file, for --calibration.", show_default=False),
+]
+_All = Annotated[bool, typer.Option("--all", help="Also list, and write, constants that kept what was known before.")]
+SHOWN = 30
+"""Rows of a table of constants that are printed; --json lists all."""
+
+
+def calibrate(
+    site: SiteArgument, store: _Store, start: _Start = None, end: _End = None, step: _Step = "15min", family: _Family = None,
+    out: _Out = None, everything: _All = False, calibration: Calibration = None, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Learn a site's own constants from its telemetry: power curves, losses, exchangers, plates, pumps, errors of sensors.
+
+    Each comes with a 90 % interval. A constant that the data cannot tell keeps what was known before, and this is said. What was told goes
+    into a file that every other command takes with --calibration.
+
+    Example: `racktwin calibrate mysite --store mystore --out calibration.csv`, then
+    `racktwin headroom mysite --sku gb300-nvl72 --calibration calibration.csv`.
+    """
+    first, last, step_s = time_of(start, "--start"), time_of(end, "--end"), duration_s(step, "--step")
+    session = open_session(site, store, calibration)
+    with steps("solving") as told:
+        found = session.calibrate(first, last, step_s, tuple(family or ()), told)
+    from dashboards import calibration_answers
+    from topology.overlay import write_overlay
+
+    answer = calibration_answers.calibration(found)
+    rows = found.overlay(prior=everything)
+    if out is not None:
+        write_overlay(rows, out)
+        answer["file"] = str(out)
+    emit(answer, as_json, lambda screen: _show(screen, session.site.settings.name, answer, everything))
+    if not as_json:
+        note_findings(found.findings)
+        if out is not None:
+            note(f"{len(rows)} constants in {out}")
+
+
+def _show(screen: Console, name: str, answer: dict[str, Any], everything: bool) -> None:
+    screen.print(f"{name}: {answer['since']} to {answer['until']}, {answer['steps']:,} steps")
+    screen.print(f"  {len(answer['told'])} constants were told by data, {len(answer['kept_prior'])} keep what was known before")
+    for title, key in (("Told by data", "told"), ("Kept what was known before", "kept_prior")):
+        rows = answer[key]
+        if rows and (key == "told" or everything):
+            screen.print()
+            more = f", the first {SHOWN} of {len(rows)}" if len(rows) > SHOWN else ""
+            screen.print(table(title + more, _HEADS, [_row(r) for r in rows[:SHOWN]], _HEADS[2:]))
+    moved = [d for d in answer["drifts"] if d["moved"]]
+    if answer["drifts"]:
+        screen.print()
+        screen.print(f"Followed over time: {len(answer['drifts'])} elements, {len(moved)} of them moved")
+        for d in sorted(moved, key=lambda d: -abs(d["change_frac"]))[:SHOWN]:
+            screen.print(f"  {d['sentence']}")
+
+
+_HEADS = ("element", "constant", "value", "90 % interval", "known before", "samples")
+
+
+def _row(r: dict[str, Any]) -> tuple[str, ...]:
+    what = r["parameter"] if not r["quantity"] else f"{r['parameter']} of {' '.join(x for x in (r['part'], r['quantity']) if x)}"
+    return (
+        r["element"], what, f"{r['value']:.3f}", f"{r['low']:.3f} to {r['high']:.3f}", f"{r['prior_low']:.3f} to {r['prior_high']:.3f}",
+        f"{r['samples']:,}",
+    )  # fmt: skip
