@@ -58,12 +58,18 @@ def replay(
     first = _step_of(whole, seek) if seek is not None else 0
     levels = choose_levels(site, store, whole)
     began = clock()
-    for step in range(first, whole.steps, chunk):
+    for begin, stop in spans(whole, chunk, first):
         if speed is not None:
-            wait = (step - first) * step_s / speed - (clock() - began)
+            wait = (begin - whole.at(first)).total_seconds() / speed - (clock() - began)
             if wait > 0:
                 sleep(wait)
-        yield rack_power(site, store, whole.at(step), min(whole.at(step + chunk), whole.end), step_s, levels)
+        yield rack_power(site, store, begin, stop, step_s, levels)
+
+
+def spans(whole: Window, chunk: int, first: int = 0) -> Iterator[tuple[dt.datetime, dt.datetime]]:
+    """First and last time of each chunk of so many steps, from a step on."""
+    for step in range(first, whole.steps, chunk):
+        yield whole.at(step), min(whole.at(step + chunk), whole.end)
 
 
 def choose_levels(site: Site, store: Store, whole: Window) -> dict[str, str]:

@@ -97,6 +97,10 @@ class Store:
             store._make("readings", FACTS, ["day"])
         return cls.open(where, options)
 
+    def anywhere(self) -> Store:
+        """The same store by an address that holds for a process in any folder."""
+        return Store(str(Path(self.where).resolve()), dict(self.options)) if _is_local(self.where) else self
+
     def seen(self, digest: str) -> bool:
         """Whether the file with this content digest is stored."""
         return self.attempt(self.table("readings"), digest) != FORGOTTEN

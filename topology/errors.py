@@ -13,6 +13,7 @@ Faults of *input* are collected and returned as :class:`Finding`; faults of a *r
     +-- SolveError                   a solve that has no answer; carries element, scenario and residual (exit 2)
     |   +-- NotConverged             iteration stopped before the tolerance
     |   +-- LedgerError              energy or mass does not close
+    +-- ScaleError                   work that could not be spread over processes or machines (exit 2)
     +-- Cancelled                    the user stopped long work
 """
 
@@ -112,6 +113,18 @@ class NotConverged(SolveError):
 
 class LedgerError(SolveError):
     """Energy or mass does not close."""
+
+
+class ScaleError(RacktwinError):
+    """Work that could not be spread over processes or machines.
+
+    Attributes:
+        chunk: number of the chunk that could not be done, from 0; -1 where it is none.
+    """
+
+    def __init__(self, message: str, *, chunk: int = -1) -> None:
+        self.chunk = chunk
+        super().__init__(message)
 
 
 class Cancelled(RacktwinError):

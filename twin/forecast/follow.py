@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import time as clock
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from telemetry.bins import weakest
-from telemetry.rackpower import RackPower
-from telemetry.replay import replay as chunks_of
+from telemetry.dense import window
+from telemetry.rackpower import RackPower, rack_power
+from telemetry.replay import choose_levels, spans
 from telemetry.store import Store
 from topology.axes import Bools, Floats, Ints
 from topology.errors import Finding
@@ -20,6 +22,7 @@ from twin.forecast.gaps import held
 from twin.headroom.cases import Progress
 from twin.limits import Limits, limits
 from twin.loads import from_power, from_utilisation
+from twin.scale import workers
 from twin.solvers.steady import solve_steady
 from twin.state import Ambient, SteadyState
 
@@ -28,6 +31,10 @@ CHUNK_STEPS = (64, 512)
 CHUNK_VALUES = 1 << 16
 """Steps times racks solved at a time within that: arrays of half a MB, which stay in
 the cache and in the allocator."""
+CHUNK_SOLVES = 4
+"""Such stretches that a worker solves at a time: a few tenths of a second."""
+READ_STEPS = 1440
+"""Steps that are read at a time."""
 
 
 def chunk_steps(racks: int) -> int:
@@ -66,7 +73,7 @@ class Replay:
         lowest_at: (K,) step at which it occurred.
         limits: the limits.
         findings: doubts about telemetry.
-        solve_s: time spent in the solver.
+        solve_s: time that solving took.
         power: rack power as telemetry tells it, with its origin and uncertainty.
     """
 
@@ -110,11 +117,60 @@ class Replay:
         return np.divide(self.site_w, self.it_w, out=np.full_like(self.site_w, np.inf), where=self.it_w > 0.0)
 
 
+@dataclass(frozen=True)
+class _Work:
+    """What every chunk of a window needs.
+
+    Attributes:
+        plant: the plant.
+        store: where the readings are.
+        step_s: length of a step.
+        levels: level that each element is read at, the same over the whole window.
+    """
+
+    plant: Plant
+    store: Store
+    step_s: float
+    levels: Mapping[str, str]
+
+    @cached_property
+    def table(self) -> Limits:
+        """Limits of the plant."""
+        return limits(self.plant)
+
+    def __reduce__(self) -> tuple[type[_Work], tuple[object, ...]]:
+        return _Work, (self.plant, self.store.anywhere(), self.step_s, self.levels)
+
+
+def _read(work: _Work, span: tuple[dt.datetime, dt.datetime]) -> RackPower:
+    """Rack power of one stretch of time, gaps as they are."""
+    return rack_power(work.plant.site, work.store, *span, work.step_s, work.levels)
+
+
+def _solve(work: _Work, chunk: tuple[Floats, Floats]) -> tuple[list[Floats], ...]:
+    """Summaries of one stretch of time; gaps are filled, for what fills one may lie in another stretch.
+
+    Args:
+        work: what every chunk needs.
+        chunk: (T, R) rack power and (T,) wet bulb.
+    """
+    load, wet = chunk
+    size = chunk_steps(work.plant.racks.n)
+    rows = []
+    for a in range(0, wet.size, size):
+        state = solve_steady(work.plant, from_power(work.plant, load[a : a + size]), Ambient(wet[a : a + size]))
+        rows.append(_summary(work.plant, work.table, state))
+    return _stacked(rows)
+
+
 def follow(
     plant: Plant, store: Store, start: dt.datetime | None = None, end: dt.datetime | None = None, step_s: float = 60.0,
-    progress: Progress | None = None,
+    progress: Progress | None = None, engine: str = "serial",
 ) -> Replay:  # fmt: skip
     """Drive the twin through a window of telemetry.
+
+    Readings and solves go to the workers of an engine in stretches of time. Which meters are read, and what fills a gap, is settled
+    for the whole window; so the result is the same to the last bit on every engine.
 
     Args:
         plant: the plant.
@@ -123,42 +179,41 @@ def follow(
         end: last time, excluded; the last in the store where not given.
         step_s: length of a step.
         progress: told how many steps are solved.
+        engine: where it is worked out, see :func:`twin.scale.workers`.
 
     Returns:
         The solved window. Measured power is the load as it is; samples outside what a SKU allows are findings.
 
     Raises:
         TelemetryError: the store is empty or the window holds no power of any rack.
-        UsageError: a window or step that is not possible.
+        UsageError: a window, step or engine that is not possible.
+        ScaleError: the engine cannot be used, or lost its workers.
     """
-    parts = list(chunks_of(plant.site, store, start, end, step_s, 1440))
-    power = joined(parts)
-    load, assumed = filled(plant, power.power_w)
-    wet = np.where(np.isfinite(power.wet_bulb_c), power.wet_bulb_c, plant.site.settings.design_wet_bulb_c)
-    table = limits(plant)
-    began = clock.perf_counter()
-    rows = []
-    size = chunk_steps(plant.racks.n)
-    for a in range(0, power.time.size, size):
-        b = min(a + size, power.time.size)
-        state = solve_steady(plant, from_power(plant, load[a:b]), Ambient(wet[a:b]))
-        rows.append(_summary(plant, table, state))
-        if progress:
-            progress(b, power.time.size)
-    solve_s = clock.perf_counter() - began
-    led, series, margins = (_stack([r[k] for r in rows]) for k in range(3))
+    whole = window(store, start, end, step_s)
+    work = _Work(plant, store, step_s, choose_levels(plant.site, store, whole))
+    with workers(engine, work) as crew:
+        power = joined(crew.map(_read, list(spans(whole, READ_STEPS))))
+        load, assumed = filled(plant, power.power_w)
+        wet = np.where(np.isfinite(power.wet_bulb_c), power.wet_bulb_c, plant.site.settings.design_wet_bulb_c)
+        size, steps = CHUNK_SOLVES * chunk_steps(plant.racks.n), power.time.size
+        told = (lambda done, of: progress(min(done * size, steps), steps)) if progress else None
+        began = clock.perf_counter()
+        rows = crew.map(_solve, [(load[a : a + size], wet[a : a + size]) for a in range(0, steps, size)], told)
+        solve_s = clock.perf_counter() - began
+    led, series, margins = _stacked(rows)
     findings = (*power.findings, *outside(plant, power), *_assumed(plant, assumed))
     return Replay(
         time=power.time, step_s=step_s, rack_w=load, assumed=assumed, wet_bulb_c=wet, site_w=led[0], it_w=led[1], loss_w=led[2],
         cooling_w=led[3], feed_w=led[4], residual_frac=led[5], loop_supply_c=series[0], loop_return_c=series[1],
         hottest=led[6].astype(np.int64), hottest_c=led[7], worst=led[8].astype(np.int64), worst_frac=led[9],
-        lowest_frac=margins[0].min(axis=0), lowest_at=margins[0].argmin(axis=0), limits=table, findings=findings, solve_s=solve_s,
+        lowest_frac=margins[0].min(axis=0), lowest_at=margins[0].argmin(axis=0), limits=work.table, findings=findings, solve_s=solve_s,
         power=power,
     )  # fmt: skip
 
 
-def _stack(chunks: Sequence[Sequence[Floats]]) -> list[Floats]:
-    return [np.concatenate([c[k] for c in chunks]) for k in range(len(chunks[0]))]
+def _stacked(chunks: Sequence[tuple[list[Floats], ...]]) -> tuple[list[Floats], ...]:
+    """Summaries of several stretches as one."""
+    return tuple([np.concatenate(parts) for parts in zip(*group, strict=True)] for group in zip(*chunks, strict=True))
 
 
 def joined(parts: Iterable[RackPower]) -> RackPower:
@@ -230,7 +285,7 @@ def _assumed(plant: Plant, assumed: Bools) -> tuple[Finding, ...]:
     )  # fmt: skip
 
 
-def _summary(plant: Plant, table: Limits, state: SteadyState) -> tuple[list[Floats], list[Floats], list[Floats]]:
+def _summary(plant: Plant, table: Limits, state: SteadyState) -> tuple[list[Floats], ...]:
     """Per step: ledger and extremes (each (T,)), loop temperatures (T, L), margins (T, K)."""
     led, heat = state.ledger, state.heat
     margins = table.margins(table.values(state))
