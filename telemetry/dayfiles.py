@@ -29,6 +29,8 @@ WAITING = 1 << 21
 """Readings that wait for their row group, over all days: about 100 MB at 48 bytes each (our choice)."""
 OPEN = 200
 """Files that are open at a time; a day that comes again later gets one more file (our choice, below the usual limit of 1,024)."""
+THREADS = 2
+"""Threads that write, each a day of its own (our choice: encoding costs less than reading and checking)."""
 SKIP_BY = ("time", "element", "quantity")
 """Columns with statistics, by which a read passes over files and row groups; statistics are most of the work of writing."""
 
@@ -53,9 +55,10 @@ class DayFiles:
         self._rows: dict[int, int] = {}
         self._open: dict[int, _File] = {}
         self._made: list[str] = []
-        self._done: list[AddAction] = []
-        self._pool = ThreadPoolExecutor(1, "write")
-        self._writing: Future[None] | None = None
+        self._files: list[_File] = []
+        self._done: list[Future[AddAction]] = []
+        self._pool = ThreadPoolExecutor(THREADS, "write")
+        self._writing: dict[int, Future[None]] = {}
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Take readings, as :data:`telemetry.readings.FACTS_CODED`; may write some of those that wait.
@@ -79,46 +82,52 @@ class DayFiles:
         """
         for day in list(self._rows):
             self._flush(day)
-        self._wait()
         for day in list(self._open):
-            self._run(self._finish, day)
-        self._wait()
+            self._finish(day)
+        made = [done.result() for done in self._done]
         self._pool.shutdown()
-        return self._done
+        return made
 
     def discard(self) -> None:
         """Delete every file, as far as the disk lets; only before the log may name them."""
         self._pool.shutdown(cancel_futures=True)
-        for file in self._open.values():
+        for file in self._files:
             file.abandon()
-        self._open.clear()
         for path in self._made:
             with contextlib.suppress(OSError):  # not there yet, or out of reach: a vacuum finds it
                 self._fs.delete_file(path)
 
     def _flush(self, day: int) -> None:
+        """Hand what waits of a day to a thread that writes; waits where all of them are at work, so that little is under way."""
         rows = self._parts.pop(day)
         del self._rows[day]
-        self._run(self._write, day, rows)
+        file = self._file(day)
+        self._settle(day)
+        for other, one in list(self._writing.items()):
+            if one.done():
+                self._settle(other)
+        if len(self._writing) >= THREADS:
+            self._settle(next(iter(self._writing)))
+        self._writing[day] = self._pool.submit(file.write, rows)
 
-    def _run(self, act: Any, *what: Any) -> None:
-        """Hand one task to the thread that writes; waits for the one before, so that no more than one row group is ahead."""
-        self._wait()
-        self._writing = self._pool.submit(act, *what)
+    def _settle(self, day: int) -> None:
+        """Wait until nothing of a day is being written.
 
-    def _wait(self) -> None:
-        if self._writing is not None:
-            done, self._writing = self._writing, None
-            done.result()
+        Raises:
+            OSError: it could not be written.
+        """
+        if day in self._writing:
+            self._writing.pop(day).result()
 
-    def _write(self, day: int, rows: list[pa.RecordBatch]) -> None:
+    def _file(self, day: int) -> _File:
+        """The open file of a day, a new one where there is none; the one that was not written to for the longest makes room."""
         file = self._open.pop(day, None)
         if file is None:
             if len(self._open) >= OPEN:
                 self._finish(next(iter(self._open)))
             file = self._new(day)
-        self._open[day] = file  # the last one used stands last
-        file.writer.write_table(_table(rows), row_group_size=GROUP)
+        self._open[day] = file
+        return file
 
     def _new(self, day: int) -> _File:
         folder = f"day={np.datetime64(day, 'D')}"
@@ -126,11 +135,12 @@ class DayFiles:
         if self._local:
             self._fs.create_dir(folder)
         self._made.append(path)
-        return _File(self._fs.open_output_stream(path), path, str(np.datetime64(day, "D")))
+        self._files.append(_File(self._fs.open_output_stream(path), path, str(np.datetime64(day, "D"))))
+        return self._files[-1]
 
     def _finish(self, day: int) -> None:
-        self._done.append(self._open[day].finish())
-        del self._open[day]
+        self._settle(day)
+        self._done.append(self._pool.submit(self._open.pop(day).finish))
 
 
 class _File:
@@ -144,6 +154,10 @@ class _File:
             sink, _INSIDE, compression="zstd", compression_level=1, use_dictionary=texts, write_statistics=list(SKIP_BY),
             store_schema=False, metadata_collector=self.found,
         )  # fmt: skip
+
+    def write(self, rows: list[pa.RecordBatch]) -> None:
+        """Add a row group, with one dictionary a column: a column chunk whose dictionary changes is written plain from there on."""
+        self.writer.write_table(pa.Table.from_batches(rows, _INSIDE).unify_dictionaries(), row_group_size=GROUP)
 
     def finish(self) -> AddAction:
         """Write its footer, and say what it holds as Delta's log does."""
@@ -174,11 +188,6 @@ def _statistics(found: pq.FileMetaData) -> dict[str, Any]:
 
 def _said(value: Any) -> Any:
     return value if isinstance(value, str) else value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def _table(rows: list[pa.RecordBatch]) -> pa.Table:
-    """Batches as one table with one dictionary a column: a column chunk whose dictionary changes is written plain from there on."""
-    return pa.Table.from_batches(rows, _INSIDE).unify_dictionaries()
 
 
 def _by_day(batch: pa.RecordBatch) -> list[tuple[int, pa.RecordBatch]]:

@@ -38,6 +38,7 @@ _CODED = pa.schema([pa.field(n, pa.dictionary(pa.int32(), pa.string())) if n in 
 _NEVER, _ALWAYS = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 _LAST = "\U0010ffff"
 _MS = 999
+_FEW = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +171,13 @@ class Overlap:
         low, high = int(block.us.min()), int(block.us.max())
         if not ((self.extent.high_us >= low) & (self.extent.low_us <= high)).any():
             return np.zeros(0, int)
-        ids, names = self.mapper.ids, tuple(READINGS)
-        elements = {ids.elements.texts[ids.pairs[p][0]] for p in np.unique(block.place)}
-        return self.extent.touching(low, high, (sorted(elements), sorted(names[q] for q in np.unique(block.quantity))))
+        names = tuple(READINGS)
+        quantities = sorted(names[q] for q in np.unique(block.quantity))
+        return self.extent.touching(low, high, (sorted(self._elements(block)), quantities))
+
+    def _elements(self, block: Block) -> set[str]:
+        ids = self.mapper.ids
+        return {ids.elements.texts[ids.pairs[p][0]] for p in np.unique(block.place)}
 
     def _stored(self, blocks: Sequence[Block]) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
         """Times [us], sensors (-1 for none of this file), values, and whether by the same mapping, of stored readings near some blocks."""
@@ -184,7 +189,11 @@ class Overlap:
         there = [b.us for b in blocks if len(b.us)]
         low, high = (pa.scalar(us, pa.int64()).cast(TIME) for us in (min(int(u.min()) for u in there), max(int(u.max()) for u in there)))
         keep = (ds.field("time") >= low) & (ds.field("time") <= high)
-        for batch in data.scanner(columns=list(_WANTED), filter=keep, batch_size=1 << 17).to_batches():
+        elements = {e for b in blocks for e in self._elements(b)}
+        if len(elements) <= _FEW:
+            keep &= ds.field("element").isin(sorted(elements))
+        scanner = data.scanner(columns=list(_WANTED), filter=keep, batch_size=1 << 17, batch_readahead=4, fragment_readahead=1)
+        for batch in scanner.to_batches():
             if batch.num_rows:
                 rows, found = combinations([batch.column(c) for c in _NAMES])
                 series = np.array([self._series(*(t or "" for t in c[:4])) for c in found], np.int64)

@@ -164,3 +164,25 @@ def test_two_processes_with_windows_that_reach_over_each_other(root: Path, tmp_p
     assert all(store.seen(digest_of(f)) for f in files)
     assert store.rows() == 4003 == len(set(store.read(columns=["time"])["time"].to_pylist()))
     assert store.quarantined().num_rows == 0
+
+
+@pytest.mark.parametrize(("first", "once"), [(30, False), (200, True)])
+def test_another_file_that_comes_in_between_is_judged_by(tmp_path: Path, first: int, once: bool) -> None:
+    """It commits while the outer one is read: the outer one is read again only where both may hold the same readings."""
+    outer, inner = powers(tmp_path / "outer.parquet", 0, 60), powers(tmp_path / "inner.parquet", first, first + 60)
+    Store.create(tmp_path / "s")
+    begun: list[float] = []
+
+    def in_between(_name: str, done: float) -> None:
+        if done > 0.0:
+            begun.append(done)
+            if len(begun) == 1:
+                assert take(tmp_path / "s", inner).rows_stored == 60
+
+    report = ingest(small_site(), outer, tmp_path / "s", progress=in_between, clock=lambda: NOW)
+    assert counts(report) == ((60, 60, 0, 0) if once else (60, 30, 30, 0))
+    assert len(begun) == (2 if once else 3)  # each reading of the file, and its end
+    store = Store.open(tmp_path / "s")
+    assert store.rows() == len(set(store.read(columns=["time"])["time"].to_pylist())) == (120 if once else 90)
+    named = {a["path"] for a in pa.table(store.table("readings").get_add_actions(flatten=True)).to_pylist()}
+    assert store.present("readings") == named  # what the first try wrote is gone
