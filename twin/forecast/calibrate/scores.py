@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -33,6 +33,57 @@ class Score:
     count: int
 
 
+@dataclass(frozen=True)
+class Sums:
+    """What a score is made of, so that a long series can be compared piece by piece; the sum of two is that of both pieces.
+
+    Attributes:
+        count: samples.
+        error: sum of prediction minus measurement.
+        square: sum of its squares.
+        measured: sum of the measurements.
+        relative: sum of absolute errors over their measurements, those that are not 0.
+        some: measurements that are not 0.
+    """
+
+    count: int = 0
+    error: float = 0.0
+    square: float = 0.0
+    measured: float = 0.0
+    relative: float = 0.0
+    some: int = 0
+
+    def __add__(self, other: Sums) -> Sums:
+        """Both pieces as one."""
+        return Sums(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+    @property
+    def score(self) -> Score:
+        """The score of all samples; NaN throughout with fewer than two."""
+        if self.count < 2:
+            return Score(*4 * (float("nan"),), self.count)
+        mean, free = self.measured / self.count, self.count - 1
+        return Score(
+            cv_rmse_frac=float(np.sqrt(self.square / free) / mean) if mean else float("nan"),
+            nmbe_frac=self.error / (free * mean) if mean else float("nan"),
+            mape_frac=self.relative / self.some if self.some else float("nan"),
+            rmse=float(np.sqrt(self.square / self.count)),
+            count=self.count,
+        )
+
+
+def sums(predicted: Floats, measured: Floats, mask: Bools | None = None) -> Sums:
+    """Sums over the samples of two arrays of one shape that are finite in both, and in the mask where one is given."""
+    good = np.isfinite(predicted) & np.isfinite(measured)
+    if mask is not None:
+        good &= mask
+    y, error = measured[good], (predicted - measured)[good]
+    some = y != 0.0
+    return Sums(
+        int(y.size), float(error.sum()), float((error**2).sum()), float(y.sum()), float(np.abs(error[some] / y[some]).sum()), int(some.sum())
+    )
+
+
 def score(predicted: Floats, measured: Floats, mask: Bools | None = None) -> Score:
     """Compare two series.
 
@@ -51,17 +102,7 @@ def score(predicted: Floats, measured: Floats, mask: Bools | None = None) -> Sco
     >>> round(s.cv_rmse_frac, 4), round(s.nmbe_frac, 2), round(s.mape_frac, 4), round(s.rmse, 4)
     (0.1732, 0.1, 0.1333, 1.4142)
     """
-    good = np.isfinite(predicted) & np.isfinite(measured)
-    if mask is not None:
-        good &= mask
-    y, error = measured[good], (predicted - measured)[good]
-    if y.size < 2:
-        raise UsageError(f"{y.size} samples to compare: a score needs at least two")
-    mean, free, some = float(y.mean()), y.size - 1, y != 0.0
-    return Score(
-        cv_rmse_frac=float(np.sqrt((error**2).sum() / free) / mean),
-        nmbe_frac=float(error.sum() / (free * mean)),
-        mape_frac=float(np.abs(error[some] / y[some]).mean()) if some.any() else float("nan"),
-        rmse=float(np.sqrt((error**2).mean())),
-        count=int(y.size),
-    )
+    found = sums(predicted, measured, mask)
+    if found.count < 2:
+        raise UsageError(f"{found.count} samples to compare: a score needs at least two")
+    return found.score
