@@ -76,6 +76,11 @@ def _scaled(*names: str) -> Callable[[Any, Floats], dict[str, Floats]]:
     return lambda axis, f: {n: getattr(axis, n) * f for n in names}
 
 
+def _share(axis: Any, f: Floats) -> dict[str, Floats]:
+    """Another split between cords, never beyond what the rack's spread allows."""
+    return {"share_a_frac": np.clip(axis.share_a_frac * f, axis.share_low_frac, axis.share_high_frac)}
+
+
 def _full_flow(axis: ExchangerAxis, f: Floats) -> dict[str, Floats]:
     """Another flow with the valve fully open, at the same conductance for every pair of flows.
 
@@ -98,6 +103,7 @@ _FACTORS = (
     Factor("supply_fixed_factor", "no-load loss of its conversion stages", "sku", lambda s, f: {}),
     Factor("supply_load_factor", "load losses of its conversion stages", "sku", lambda s, f: {}),
     Factor("draw_factor", "power of one rack against its SKU at the same utilisation", "racks", _scaled("draw_factor")),
+    Factor("share_factor", "share of one rack's load on cord A with both cords alive", "racks", _share),
     Factor("plate_factor", "thermal resistance of its accelerators' cold plates", "racks", _scaled("r_base_k_w", "r_flow", "r_air_k_w")),
     Factor("branch_factor", "flow resistance of one rack's branch", "racks", _scaled("resistance")),
     Factor("loss_fixed_factor", "no-load loss of a power element", "power", _scaled("loss_fixed_w")),
@@ -113,6 +119,8 @@ _FACTORS = (
 )
 FACTORS: Mapping[str, Factor] = MappingProxyType({f.name: f for f in _FACTORS})
 """Every factor that an overlay may hold, by name: the one place that lists them."""
+WHOLE_SITE = "site"
+"""What stands for the site itself, where its weather station is the sensor."""
 SENSOR = ("gain", "bias")
 """Parameters of a sensor: ``reading = gain * true + bias``, bias in the canonical unit of its quantity."""
 
@@ -191,9 +199,11 @@ def calibrated(site: Site, rows: Sequence[Constant]) -> Site:
     """
     findings = []
     for row in rows:
-        if row.element not in site.elements and row.element not in site.catalog.entries.get("sku", {}) and not _inside(site, row.element):
-            known = (*site.elements, *site.catalog.names("sku"))
-            findings.append(Finding(f"there is no element or SKU {row.element!r}", nearest(row.element, known), element=row.element))
+        whole = row.element == WHOLE_SITE and row.parameter in SENSOR
+        known = row.element in site.elements or row.element in site.catalog.entries.get("sku", {}) or _inside(site, row.element)
+        if not known and not whole:
+            names = (*site.elements, *site.catalog.names("sku"))
+            findings.append(Finding(f"there is no element or SKU {row.element!r}", nearest(row.element, names), element=row.element))
     if findings:
         raise SiteError("the calibration does not belong to this site", findings)
     merged = {r.key: r for r in (*site.calibration, *rows)}

@@ -107,6 +107,11 @@ def _rack_flow(p: Plant, s: SteadyState) -> Floats:
     return np.where(p.racks.manifold >= 0, s.flow.rack_kg_s / p.loops.rho_kg_m3[loop], np.nan)
 
 
+def _cord(side: int) -> Predict:
+    """Power of a cord of each rack, NaN where there is none."""
+    return lambda p, s: np.where(p.racks.feed[:, side] >= 0, s.power.cord_w[:, :, side], np.nan)
+
+
 def _chip(p: Plant, s: SteadyState) -> Floats:
     return np.where((s.loads.rack_w > 0.0) & np.isfinite(s.heat.chip_c), s.heat.chip_c, np.nan)
 
@@ -116,6 +121,8 @@ _ALL = (
     Channel("rack output power", "output_power_w", "racks", "rack", lambda p, s: s.loads.it_w, 0.005, True, combine="sum"),
     Channel("chip power", "power_w", "racks", "device", lambda p, s: s.loads.chip_w, 0.05, True),
     Channel("chip temperature", "temp_c", "racks", "device", _chip, 1.0),
+    Channel("cord A power", "power_w", "racks", "pdu", _cord(0), 0.005, True, "A", "sum"),
+    Channel("cord B power", "power_w", "racks", "pdu", _cord(1), 0.005, True, "B", "sum"),
     Channel("feed power", "power_w", "power", "pdu", lambda p, s: s.power.out_w + s.power.loss_w, 0.005, True, combine="sum"),
     Channel("UPS input power", "power_w", "power", "ups", lambda p, s: s.power.out_w + s.power.loss_w, 0.005, True, combine="sum"),
     Channel("UPS output power", "output_power_w", "power", "ups", lambda p, s: s.power.out_w, 0.005, True, combine="sum"),

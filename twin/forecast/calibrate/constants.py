@@ -24,6 +24,7 @@ _ALL = (
     _factor("supply_fixed_factor", 0.70, "between certified efficiency classes of supplies (80 PLUS titanium to platinum): estimate"),
     _factor("supply_load_factor", 0.80, "as the no-load loss: estimate"),
     _factor("draw_factor", 0.95, "spread of equal servers under equal load, 3 %: estimate"),
+    _factor("share_factor", 0.94, "supplies share within 0.05 of the rack (topology.kinds.SHARE_SPREAD_FRAC), mostly closer: estimate"),
     _factor("plate_factor", 0.80, "spread of mounting and paste between plates of one kind: estimate"),
     _factor("branch_factor", 0.85, "estimate"),
     _factor("loss_fixed_factor", 0.75, "tolerance of no-load loss +15 % (IEC 60076-1, table 1), with ageing: estimate"),
