@@ -9,10 +9,9 @@ import pytest
 
 from telemetry.frames import RackPower, frames, rack_power, span
 from telemetry.ingest import ingest
-from telemetry.quality import gaps, outside, power_findings, runs, stuck
 from telemetry.replay import replay
 from telemetry.store import Store
-from tests.telemetry.small import NOW, START, rack_file, small_site, times, write
+from tests.telemetry.small import NOW, START, small_site, times, write
 from topology.errors import TelemetryError, UsageError
 from topology.kinds import Meter
 from topology.site import Site
@@ -211,25 +210,6 @@ def test_replay_keeps_the_pace_that_is_asked_for(site: Site, tmp_path: Path) -> 
     for _ in replay(site, store, START, START + HOUR, 60.0, 15, speed=600.0, clock=lambda: now[0], sleep=sleep):
         now[0] += 0.5  # work on the chunk
     assert slept == pytest.approx([1.0, 1.0, 1.0])
-
-
-def test_runs_gaps_stuck_meters_and_samples_outside_their_band() -> None:
-    at = np.datetime64("2026-10-01T00:00", "us") + np.arange(10).astype("timedelta64[m]")
-    values = np.array([1.0, 2, 2, 2, 2, np.nan, np.nan, np.nan, 9, 0])[:, None]
-    assert runs(np.isnan(values[:, 0])) == [(5, 8)]
-    assert [f.element for f in gaps(at, ("a",), values, 60.0, 120.0)] == ["a"] and not gaps(at, ("a",), values, 60.0, 180.0)
-    assert "180 s, begins 2026-10-01T00:05:00Z" in gaps(at, ("a",), values, 60.0, 60.0)[0].message
-    assert "reads 2 for 240 s" in stuck(at, ("a",), values, 60.0, 180.0)[0].message and not stuck(at, ("a",), values, 60.0, 400.0)
-    found = outside(at, ("a",), values, np.array([1.0]), np.array([5.0]), "W")
-    assert ["below" in f.message for f in found] == [True, False] and "1 of its samples (14.3%)" in found[0].message
-
-
-def test_power_is_held_against_idle_and_nameplate(tmp_path: Path) -> None:
-    site = small_site(2)
-    ingest(site, rack_file(tmp_path / "low.parquet", "r1", 60, 100.0), tmp_path / "s", clock=lambda: NOW)
-    ingest(site, rack_file(tmp_path / "fine.parquet", "r2", 60, 9e3), tmp_path / "s", clock=lambda: NOW)
-    found = power_findings(site, rack_power(site, Store.open(tmp_path / "s"), None, None, 60.0))
-    assert [(f.element, "below 800 W" in f.message) for f in found] == [("r1", True)]
 
 
 def test_frontier_day_as_frames(recordings: Path, tmp_path: Path) -> None:
