@@ -291,13 +291,14 @@ class Session:
         return Ambient(np.array([self.site.settings.design_wet_bulb_c]))
 
     def replay(
-        self, start: dt.datetime | None = None, end: dt.datetime | None = None, step_s: float = 60.0, progress: Progress | None = None
-    ) -> Replay:
-        """Drive the twin through a window of the store."""
+        self, start: dt.datetime | None = None, end: dt.datetime | None = None, step_s: float = 60.0, progress: Progress | None = None,
+        engine: str = "serial",
+    ) -> Replay:  # fmt: skip
+        """Drive the twin through a window of the store, on an engine of :mod:`twin.scale`; the result is the same on each."""
         if self.store is None:
             raise TelemetryError("a replay needs telemetry: give --store DIR")
         store = self.store
-        return self._keep(("replay", start, end, step_s), lambda: follow(self.plant, store, start, end, step_s, progress))
+        return self._keep(("replay", start, end, step_s), lambda: follow(self.plant, store, start, end, step_s, progress, engine))
 
     def calibrate(
         self, start: dt.datetime | None = None, end: dt.datetime | None = None, step_s: float = STEP_S, families: Sequence[str] = (),

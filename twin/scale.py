@@ -19,15 +19,16 @@ import os
 import pickle
 import threading
 import uuid
-from collections import Counter
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from itertools import count
 from types import MappingProxyType
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeVar
 
 from topology.errors import ScaleError, UsageError
 from twin.carried import Carried, call, packed
@@ -41,7 +42,7 @@ Progress = Callable[[int, int], None]
 
 ENGINES = ("serial", "processes", "dask")
 DEATHS = 3
-"""Workers that may die over one chunk before it is given up."""
+"""Processes that may die over one chunk, alone, before it is given up; Dask has its own number for this (``allowed-failures``)."""
 WAIT_S = 60.0
 """Longest wait for the first worker of a cluster [s]."""
 _ONE_EACH = MappingProxyType({"processes": True, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": logging.CRITICAL})
@@ -173,6 +174,40 @@ def _call_here(work: bytes) -> bytes:
     return call(_CARRIED.get(), work)
 
 
+class _Crew(Generic[S]):
+    """Workers that may die. Who was at work beside a death is suspected, and done again alone: so nobody is blamed for another."""
+
+    tries = DEATHS
+
+    def map(self, fn: Callable[[S, C], R], chunks: Sequence[C], progress: Progress | None = None) -> list[R]:
+        done: dict[int, bytes] = {}
+
+        def work(i: int) -> bytes:
+            return packed((fn, chunks[i]))
+
+        def keep(i: int, result: bytes) -> None:
+            done[i] = result
+            if progress:
+                progress(len(done), len(chunks))
+
+        left = list(range(len(chunks)))
+        while left:
+            for suspect in self.attempt(left, work, keep):
+                if all(self.attempt([suspect], work, keep) for _ in range(self.tries)):
+                    guard = "" if done else "; a program that starts processes needs `if __name__ == '__main__':` around what it does"
+                    raise ScaleError(
+                        f"chunk {suspect + 1} of {len(chunks)} was given up: every worker that took it was killed; most often "
+                        f"memory ran out (use fewer workers, or a longer step){guard}",
+                        chunk=suspect,
+                    )
+            left = [i for i in left if i not in done]
+        return [pickle.loads(done[i]) for i in range(len(chunks))]
+
+    @abstractmethod
+    def attempt(self, left: Sequence[int], work: Callable[[int], bytes], keep: Callable[[int, bytes], None]) -> list[int]:
+        """Do chunks; returns those that were under way where a worker died, and may leave others undone then."""
+
+
 @contextmanager
 def _processes(count: int, shared: S) -> Iterator[_Processes[S]]:
     crew: _Processes[S] = _Processes(count, Carried.of(shared))
@@ -182,7 +217,7 @@ def _processes(count: int, shared: S) -> Iterator[_Processes[S]]:
         crew.pool.shutdown(cancel_futures=True)
 
 
-class _Processes(Generic[S]):
+class _Processes(_Crew[S]):
     """A pool of processes, replaced where one of them dies."""
 
     def __init__(self, count: int, carried: Carried[S]) -> None:
@@ -192,32 +227,15 @@ class _Processes(Generic[S]):
     def _fresh(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(self.count, multiprocessing.get_context("spawn"), _begin, (self.carried,))
 
-    def map(self, fn: Callable[[S, C], R], chunks: Sequence[C], progress: Progress | None = None) -> list[R]:
-        done: dict[int, bytes] = {}
-        deaths: Counter[int] = Counter()
-        while len(done) < len(chunks):
-            left = [i for i in range(len(chunks)) if i not in done]
-            lost = self._pass(fn, chunks, left, done, progress)
-            if lost:
-                self.pool.shutdown(cancel_futures=True)
-                self.pool = self._fresh()
-            deaths.update(lost)
-            given_up = min((i for i, n in deaths.items() if n >= DEATHS), default=-1)
-            if given_up >= 0:
-                raise _given_up(given_up, len(chunks), "processes that start their own need `if __name__ == '__main__':` in the program")
-        return [pickle.loads(done[i]) for i in range(len(chunks))]
-
-    def _pass(
-        self, fn: Callable[[S, C], R], chunks: Sequence[C], left: list[int], done: dict[int, bytes], progress: Progress | None
-    ) -> list[int]:
-        """Work until all is done or a process has died; returns the chunks that were under way then."""
+    def attempt(self, left: Sequence[int], work: Callable[[int], bytes], keep: Callable[[int, bytes], None]) -> list[int]:
+        """See :meth:`_Crew.attempt`."""
         flying: dict[Future[bytes], int] = {}
         waiting = iter(left)
         while True:
             try:
                 while len(flying) <= self.count and (i := next(waiting, None)) is not None:
-                    flying[self.pool.submit(_call_here, packed((fn, chunks[i])))] = i
-            except BrokenProcessPool:
+                    flying[self.pool.submit(_call_here, work(i))] = i
+            except BrokenProcessPool:  # those under way say so as well
                 waiting = iter(())
             if not flying:
                 return []
@@ -226,20 +244,12 @@ class _Processes(Generic[S]):
                 i = flying.pop(future)
                 if isinstance(future.exception(), BrokenProcessPool):
                     lost.append(i)
-                    continue
-                done[i] = future.result()
-                if progress:
-                    progress(len(done), len(chunks))
+                else:
+                    keep(i, future.result())
             if lost:
-                return [*lost, *flying.values()]
-
-
-def _given_up(chunk: int, chunks: int, hint: str) -> ScaleError:
-    return ScaleError(
-        f"chunk {chunk + 1} of {chunks} was given up: every worker that took it was killed; most often memory ran out "
-        f"(use fewer workers, or a longer step); {hint}",
-        chunk=chunk,
-    )
+                self.pool.shutdown(cancel_futures=True)
+                self.pool = self._fresh()
+                return sorted([*lost, *flying.values()])
 
 
 @contextmanager
@@ -281,34 +291,37 @@ def _distributed() -> Any:
     return distributed
 
 
-class _Dask(Generic[S]):
-    """Workers of a Dask cluster. A worker that is lost is replaced by its nanny and its chunks are done again; Dask counts how often."""
+class _Dask(_Crew[S]):
+    """Workers of a Dask cluster. A worker that is lost is replaced by its nanny, and Dask has its chunks done again, so many times."""
+
+    tries = 1
 
     def __init__(self, client: Any, carried: Carried[S]) -> None:
         self.client, self.name = client, f"racktwin-{uuid.uuid4().hex}"
-        self.passes = 0
+        self.numbers = count()
         self.carried = client.submit(Carried, carried.content, carried.made_by, key=f"{self.name}-shared")
 
-    def map(self, fn: Callable[[S, C], R], chunks: Sequence[C], progress: Progress | None = None) -> list[R]:
+    def attempt(self, left: Sequence[int], work: Callable[[int], bytes], keep: Callable[[int, bytes], None]) -> list[int]:
+        """See :meth:`_Crew.attempt`."""
         self._first_worker()
-        self.passes += 1
-        done: dict[int, bytes] = {}
         flying: dict[Any, int] = {}
-        waiting = iter(range(len(chunks)))
+        waiting = iter(left)
+        lost: list[int] = []
         try:
-            while len(done) < len(chunks):
+            while True:
                 room = 2 * max(sum(self.client.nthreads().values()), 1)
                 while len(flying) < room and (i := next(waiting, None)) is not None:
-                    key = f"{self.name}-{self.passes}-{i}"
-                    flying[self.client.submit(call, self.carried, packed((fn, chunks[i])), key=key)] = i
+                    flying[self.client.submit(call, self.carried, work(i), key=f"{self.name}-{next(self.numbers)}")] = i
+                if not flying:
+                    return lost
                 for future in self._finished(flying):
                     i = flying.pop(future)
-                    done[i] = self._result(future, i, len(chunks))
-                    if progress:
-                        progress(len(done), len(chunks))
+                    try:
+                        keep(i, future.result())
+                    except _distributed().KilledWorker:
+                        lost.append(i)
         finally:
             self.client.cancel(list(flying))
-        return [pickle.loads(done[i]) for i in range(len(chunks))]
 
     def _first_worker(self) -> None:
         """Wait until one worker has what every chunk needs.
@@ -332,9 +345,3 @@ class _Dask(Generic[S]):
                 return list(_distributed().wait(list(flying), return_when="FIRST_COMPLETED").done)
         except CancelledError as fault:
             raise ScaleError(f"the Dask scheduler was lost in mid-run ({fault}); run it again") from fault
-
-    def _result(self, future: Any, chunk: int, chunks: int) -> bytes:
-        try:
-            return cast(bytes, future.result())
-        except _distributed().KilledWorker as fault:
-            raise _given_up(chunk, chunks, f"the last one was {fault.last_worker.address}") from fault

@@ -22,6 +22,12 @@ Calibration = Annotated[
     Path | None,
     typer.Option("--calibration", metavar="FILE", help="Constants of this site that `racktwin calibrate` wrote.", show_default=False),
 ]
+Engine = Annotated[
+    str,
+    typer.Option(
+        "--engine", metavar="E", help="Where to work: serial, processes[:N], dask, or dask:tcp://HOST:PORT; the answer is the same on each."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, keys with units.")]
 UtilisationText = Annotated[
     str | None,
