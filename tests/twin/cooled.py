@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from telemetry.bins import Window
 from topology.axes import Floats
 from topology.overlay import FACTORS, Constant, laid_over
 from topology.plant import Plant
 from twin import synth
 from twin.forecast.calibrate.batch import at
 from twin.forecast.calibrate.constants import PRIORS, SENSORS
+from twin.forecast.calibrate.seen import Seen, looked_at
 from twin.loads import from_power
 from twin.observe import CHANNELS, Channel
 from twin.solvers.steady import solve_steady
@@ -103,3 +105,11 @@ def _rows(plant: Plant, factor: Mapping[str, Floats]) -> list[Constant]:
 def _reading(c: Channel, plant: Plant, state: SteadyState, gain: Floats, bias: Floats, noise: float, rng: np.random.Generator) -> Floats:
     read = gain * c.predict(plant, state) + bias
     return np.asarray(read + noise * c.noise * rng.standard_normal(read.shape) * (read if c.relative else 1.0))
+
+
+def seen_of(h: Hidden, steps: int | None = None, step_s: float = 900.0) -> Seen:
+    """The first steps of it as the calibration of a site sees them."""
+    load, wet = h.state.loads.rack_w[:steps], h.state.ambient.wet_bulb_c[:steps]
+    cut = Window(START, START + dt.timedelta(seconds=step_s * load.shape[0]), step_s)
+    read = {n: v[:steps] for n, v in h.read.items()}
+    return looked_at(h.plant, cut, read, load, np.ones(load.shape, bool), np.full(load.shape, np.nan), wet)

@@ -9,17 +9,14 @@ from functools import cache
 import numpy as np
 import pytest
 
-from telemetry.bins import Window
-from tests.twin.cooled import Hidden, hidden, reread
+from tests.twin.cooled import Hidden, hidden, reread, seen_of
 from topology.axes import Floats
 from topology.generate import generate
 from topology.plant import plant
-from twin import synth
 from twin.forecast.calibrate.cdu_seen import CHANNELS, CduSeen, cdu_seen
 from twin.forecast.calibrate.cdus import cdus
 from twin.forecast.calibrate.constants import PRIORS
 from twin.forecast.calibrate.fouling import Loss, cdu_loss
-from twin.forecast.calibrate.seen import Seen, looked_at
 from twin.forecast.calibrate.told import Drift, Told
 
 WEEKS, STEPS = 5, 56
@@ -100,18 +97,9 @@ def test_a_unit_that_was_metered_later_is_compared_with_its_own_first_slice() ->
     assert found.ratio[0, -1] == pytest.approx((1.0 - LOST) ** 0.5, abs=0.02)
 
 
-def seen_of(h: Hidden, steps: int | None = None) -> Seen:
-    time = synth.times(dt.datetime(2026, 3, 2, tzinfo=dt.UTC), h.state.loads.rack_w.shape[0], STEP_S)[:steps]
-    end = dt.datetime(2026, 3, 2, tzinfo=dt.UTC) + dt.timedelta(seconds=STEP_S * time.size)
-    cut = Window(dt.datetime(2026, 3, 2, tzinfo=dt.UTC), end, STEP_S)
-    load = h.state.loads.rack_w[:steps]
-    read = {n: v[:steps] for n, v in h.read.items()}
-    return looked_at(h.plant, cut, read, load, np.ones(load.shape, bool), np.full(load.shape, np.nan), h.state.ambient.wet_bulb_c[:steps])
-
-
 def test_the_family_says_what_was_lost_and_gives_the_conductance_of_today() -> None:
     h = of(LOST, 1)
-    rows = list(cdus(seen_of(h)))
+    rows = list(cdus(seen_of(h, step_s=STEP_S)))
     drifts = {r.element: r for r in rows if isinstance(r, Drift)}
     assert len(drifts) == h.plant.cdus.n
     first = drifts[h.plant.cdus.ids[0]]
@@ -125,5 +113,5 @@ def test_the_family_says_what_was_lost_and_gives_the_conductance_of_today() -> N
 
 
 def test_a_short_window_tells_constants_but_no_change() -> None:
-    rows = list(cdus(seen_of(of(0.0, 1), 24)))
+    rows = list(cdus(seen_of(of(0.0, 1), 24, STEP_S)))
     assert not [r for r in rows if isinstance(r, Drift)] and [r for r in rows if isinstance(r, Told)]

@@ -14,6 +14,8 @@ from types import MappingProxyType
 from topology.errors import Finding, UsageError, nearest
 from topology.overlay import Constant
 from twin.forecast.calibrate.cdus import cdus
+from twin.forecast.calibrate.plates import plates
+from twin.forecast.calibrate.pumps import pumps
 from twin.forecast.calibrate.seen import Seen
 from twin.forecast.calibrate.told import Drift, Told
 
@@ -37,6 +39,15 @@ class Family:
 
 _ALL: tuple[Family, ...] = (
     Family("cdus", "conductance, valve flow and sensors of CDUs", "flow, supply and return of CDUs, both sides where there are two", cdus),
+    Family(
+        "pumps",
+        "head, fall of head and efficiency of pumps in CDUs",
+        "flow, pressure and pump speed of CDUs; their power for efficiency",
+        pumps,
+    ),
+    Family(
+        "plates", "cold plates and flow of racks", "temperature and power of accelerators; flow meters of racks for their branches", plates
+    ),
 )
 FAMILIES: Mapping[str, Family] = MappingProxyType({f.name: f for f in _ALL})
 """Every family by name, in the order in which they are fitted: the one place that lists them."""
