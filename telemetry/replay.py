@@ -55,7 +55,7 @@ def replay(
     if speed is not None and not speed > 0:
         raise UsageError(f"a speed of {speed} is not possible; give more than 0")
     whole = window(store, start, end, step_s)
-    first = _step_of(whole, seek) if seek is not None else 0
+    first = step_of(whole, seek) if seek is not None else 0
     levels = choose_levels(site, store, whole)
     began = clock()
     for begin, stop in spans(whole, chunk, first):
@@ -80,7 +80,12 @@ def choose_levels(site: Site, store: Store, whole: Window) -> dict[str, str]:
     return {e: v for e, v in zip(names, look.level, strict=True) if v}
 
 
-def _step_of(whole: Window, time: dt.datetime) -> int:
+def step_of(whole: Window, time: dt.datetime) -> int:
+    """Number of the step that holds a time.
+
+    Raises:
+        UsageError: the time has no zone, or lies outside the window.
+    """
     if time.tzinfo is None:
         raise UsageError(f"the time {time.isoformat()} has no zone; write {time.isoformat()}Z")
     step = (time - whole.start) // dt.timedelta(seconds=whole.step_s)

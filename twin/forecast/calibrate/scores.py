@@ -79,9 +79,8 @@ def sums(predicted: Floats, measured: Floats, mask: Bools | None = None) -> Sums
         good &= mask
     y, error = measured[good], (predicted - measured)[good]
     some = y != 0.0
-    return Sums(
-        int(y.size), float(error.sum()), float((error**2).sum()), float(y.sum()), float(np.abs(error[some] / y[some]).sum()), int(some.sum())
-    )
+    relative = float(np.abs(error[some] / y[some]).sum())
+    return Sums(int(y.size), float(error.sum()), float((error**2).sum()), float(y.sum()), relative, int(some.sum()))
 
 
 def score(predicted: Floats, measured: Floats, mask: Bools | None = None) -> Score:
