@@ -161,8 +161,11 @@ def _rows_of(store: Store, file: str) -> pa.Table:
         paths = paths.filter(pc.fill_null(may, True))
     if not len(paths):
         return empty
-    data = ds.dataset(paths.to_pylist(), format="parquet", filesystem=filesystem_of(store.url("quarantine"), store.options))
-    rows = data.to_table(columns=wanted, filter=ds.field("file") == file)
+    try:
+        data = ds.dataset(paths.to_pylist(), format="parquet", filesystem=filesystem_of(store.url("quarantine"), store.options))
+        rows = data.to_table(columns=wanted, filter=ds.field("file") == file)
+    except (pa.ArrowException, OSError) as fault:
+        raise unusable(store.where, "read", fault) from fault
     return rows.filter(pa.array(store.counts(store.table("readings"), rows), pa.bool_()))
 
 

@@ -7,7 +7,9 @@ of it counts before the table's log names the files, which :func:`DayFiles.close
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import json
+import re
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.fs
 import pyarrow.parquet as pq
+from deltalake import ColumnProperties, DeltaTable, WriterProperties
 from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction
 
@@ -33,6 +36,10 @@ THREADS = 2
 """Threads that write, each a day of its own (our choice: encoding costs less than reading and checking)."""
 SKIP_BY = ("time", "element", "quantity")
 """Columns with statistics, by which a read passes over files and row groups; statistics are most of the work of writing."""
+
+_ONE_FILE = 100 << 20
+"""Size that Delta's sorting aims at for a file."""
+_OURS = re.compile(r"[0-9a-f]{16}-[0-9a-f]+-\d+\.parquet")
 
 _DAY = FACTS.get_field_index("day")
 _INSIDE = pa.schema(
@@ -171,6 +178,28 @@ class _File:
         self.writer.is_open = False
         with contextlib.suppress(OSError):
             self.sink.close()
+
+
+def sorted_writer() -> WriterProperties:
+    """How Delta's own writer writes readings when it joins and sorts them: the same way."""
+    silent = ColumnProperties(statistics_enabled="NONE")
+    columns = {f.name: silent for f in _INSIDE if f.name not in SKIP_BY}
+    columns["value"] = ColumnProperties(statistics_enabled="NONE", dictionary_enabled=False)
+    return WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=GROUP, column_properties=columns)
+
+
+def unsorted_days(table: DeltaTable) -> list[dt.date]:
+    """Days of a table with files that came since it was sorted, or with several small ones."""
+    adds = pa.table(table.get_add_actions(flatten=True))
+    if not adds.num_rows:
+        return []
+    size: dict[dt.date, list[int]] = {}
+    found: set[dt.date] = set()
+    for path, day, n in zip(*(adds[c].to_pylist() for c in ("path", "partition.day", "size_bytes")), strict=True):
+        size.setdefault(day, []).append(n)
+        if _OURS.fullmatch(path.rpartition("/")[2]):
+            found.add(day)
+    return sorted(found | {d for d, each in size.items() if len(each) > 1 and sum(each) < _ONE_FILE})
 
 
 def _statistics(found: pq.FileMetaData) -> dict[str, Any]:

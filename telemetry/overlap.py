@@ -28,6 +28,7 @@ from deltalake.transaction import AddAction
 from telemetry.coding import UNKNOWN, combinations
 from telemetry.readings import ANOTHER_VALUE, STORED_BEFORE, Block, Mapper
 from telemetry.schema import FACTS, LEVELS, READINGS, TIME
+from topology.errors import StoreError
 
 SAME = 1e-6
 """Relative difference up to which two values are the same reading: an export in single precision, or in other units (our choice)."""
@@ -134,7 +135,7 @@ class Overlap:
     """
 
     def __init__(self, table: DeltaTable, files: pa.fs.FileSystem, mapper: Mapper) -> None:
-        self.mapper, self.files = mapper, files
+        self.mapper, self.files, self.where = mapper, files, table.table_uri
         self.extent = extent_of(table)
 
     def touches(self, block: Block) -> bool:
@@ -193,13 +194,23 @@ class Overlap:
         if len(elements) <= _FEW:
             keep &= ds.field("element").isin(sorted(elements))
         scanner = data.scanner(columns=list(_WANTED), filter=keep, batch_size=1 << 17, batch_readahead=4, fragment_readahead=1)
-        for batch in scanner.to_batches():
+        for batch in self._read(scanner):
             if batch.num_rows:
                 rows, found = combinations([batch.column(c) for c in _NAMES])
                 series = np.array([self._series(*(t or "" for t in c[:4])) for c in found], np.int64)
                 own = np.array([(c[4] or "").split("/", 1)[0] == self.mapper.plan.vendor.name for c in found], bool)
                 us = batch.column("time").cast(pa.int64()).to_numpy()
                 yield us, series[rows], batch.column("value").to_numpy(), own[rows]
+
+    def _read(self, scanner: ds.Scanner) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from scanner.to_batches()
+        except (pa.ArrowException, OSError) as fault:
+            what = str(fault).splitlines()[0]
+            raise StoreError(
+                f"a data file of the store {self.where} cannot be read, so that nobody can tell what is stored already: {what}; "
+                "`racktwin store check` names it"
+            ) from fault
 
     def _series(self, element: str, part: str, quantity: str, level: str) -> int:
         place = self.mapper.ids.find(element, part)

@@ -33,7 +33,7 @@ import pyarrow.fs
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from telemetry.dayfiles import filesystem_of
+from telemetry.dayfiles import filesystem_of, sorted_writer, unsorted_days
 from telemetry.readings import FACTS_CODED
 from telemetry.remote import unusable
 from telemetry.schema import CATEGORIES, FACTS, QUARANTINE
@@ -185,10 +185,14 @@ class Store:
     def compact(self) -> None:
         """Join small files, sort them by quantity, element and time, and clear refused rows of attempts that were cut off.
 
-        Safe beside a running ingest: files that others add meanwhile are left for the next time.
+        Only days that something came to since the last time are written anew. Safe beside a running ingest: files that others add
+        meanwhile are left for the next time.
         """
         table = self.table("readings")
-        table.optimize.z_order(["quantity", "element", "time"])
+        days = unsorted_days(table)
+        if days:
+            only = [("day", "in", [d.isoformat() for d in days])]
+            table.optimize.z_order(["quantity", "element", "time"], partition_filters=only, writer_properties=sorted_writer())
         quarantine = self.table("quarantine")
         quarantine.optimize.compact()
         rows = self._dataset("quarantine", ()).to_table(columns=["digest", "attempt", "seen_at"])

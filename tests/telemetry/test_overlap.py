@@ -18,6 +18,7 @@ from telemetry.ingest import IngestReport, ingest
 from telemetry.source import digest_of
 from telemetry.store import Store
 from tests.telemetry.small import NOW, START, flat, rack_file, small_site, times, write
+from topology.errors import StoreError
 from topology.site import Site
 
 
@@ -186,3 +187,12 @@ def test_another_file_that_comes_in_between_is_judged_by(tmp_path: Path, first: 
     assert store.rows() == len(set(store.read(columns=["time"])["time"].to_pylist())) == (120 if once else 90)
     named = {a["path"] for a in pa.table(store.table("readings").get_add_actions(flatten=True)).to_pylist()}
     assert store.present("readings") == named  # what the first try wrote is gone
+
+
+def test_a_broken_data_file_stops_what_may_overlap_it_and_says_so(tmp_path: Path) -> None:
+    take(tmp_path / "s", powers(tmp_path / "a.parquet", 0, 60))
+    broken = next((tmp_path / "s" / "readings").rglob("*.parquet"))
+    broken.write_bytes(bytes(broken.stat().st_size))
+    with pytest.raises(StoreError, match=r"cannot be read, so that nobody can tell what is stored already.*racktwin store check"):
+        take(tmp_path / "s", powers(tmp_path / "b.parquet", 30, 90))
+    assert take(tmp_path / "s", powers(tmp_path / "c.parquet", 60, 90)).rows_stored == 30

@@ -9,7 +9,7 @@ import pytest
 
 from telemetry.ingest import digest_of, ingest
 from telemetry.store import Store
-from tests.telemetry.small import NOW, START, doubtful_file, flat, rack_file, small_site
+from tests.telemetry.small import NOW, START, doubtful_file, flat, rack_file, small_site, write
 from topology.errors import TelemetryError
 
 
@@ -143,3 +143,19 @@ def test_forgetting_and_storing_again(tmp_path: Path) -> None:
     store = Store.open(tmp_path / "s")
     store.forget(digest_of(file))
     assert not store.seen(digest_of(file)) and store.seen(digest_of(other)) and store.rows() == 60
+
+
+def test_compacting_leaves_days_alone_that_nothing_came_to(tmp_path: Path) -> None:
+    site = small_site()
+    for element in ("r1", "r2"):
+        ingest(site, rack_file(tmp_path / f"{element}.parquet", element, 30 * 60), tmp_path / "s", clock=lambda: NOW)
+    store = Store.open(tmp_path / "s")
+    store.compact()
+    sorted_once = store.table("readings")
+    store.compact()
+    assert store.table("readings").version() == sorted_once.version()
+    late = write(tmp_path / "late.parquet", {"time": [START + dt.timedelta(hours=25)], "element": ["r3"], "power_w": [5.0]})
+    ingest(site, late, store, clock=lambda: NOW)
+    store.compact()
+    before, after = (set(t.file_uris()) for t in (sorted_once, store.table("readings")))
+    assert len(before & after) == 1 == len(after - before) and store.rows() == 2 * 30 * 60 + 1
