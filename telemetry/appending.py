@@ -22,7 +22,7 @@ from deltalake.transaction import AddAction
 from telemetry.dayfiles import DayFiles, filesystem_of
 from telemetry.overlap import extent_of, extent_of_new
 from telemetry.remote import unusable
-from telemetry.schema import FACTS
+from telemetry.schema import FACTS, QUARANTINE
 from telemetry.store import FORGOTTEN, Store
 from topology.errors import StoreError
 
@@ -151,8 +151,8 @@ def _rows_of(store: Store, file: str) -> pa.Table:
     """Refused rows that count of one file; only files of the table that may hold some are opened."""
     table = store.table("quarantine")
     adds = pa.table(table.get_add_actions(flatten=True))
-    wanted = [*_REFUSAL, "digest", "attempt"]
-    empty = pa.table({c: pa.array([], pa.int64() if c == "attempt" else pa.string()) for c in wanted})
+    wanted = [*_REFUSAL, "row", "digest", "attempt"]
+    empty = pa.table({c: pa.array([], QUARANTINE.field(c).type) for c in wanted})
     if not adds.num_rows:
         return empty
     paths = adds["path"]
@@ -174,5 +174,8 @@ _CUT = 32
 
 
 def _keys_of(rows: pa.Table) -> pa.ChunkedArray:
-    columns = [rows[c].cast(pa.string()) for c in _REFUSAL]
+    at = pc.fill_null(rows["time"], "")
+    place = pc.binary_join_element_wise("row", rows["row"].cast(pa.string()), " ")  # a row without a time is known by its place
+    time = pc.if_else(pc.equal(at, ""), place, at)
+    columns = [*(rows[c].cast(pa.string()) for c in _REFUSAL if c != "time"), time]
     return pc.binary_join_element_wise(*columns, "\x1f", null_handling="replace", null_replacement="\x00")

@@ -136,6 +136,18 @@ def test_a_log_that_grows_is_stored_once_whoever_saw_it_before(folder: Path, tmp
     assert Days([nothing, nothing]).watch(folder, tmp_path / "s").files_skipped == 1
 
 
+def test_rows_without_a_time_are_known_by_their_place(folder: Path, tmp_path: Path) -> None:
+    """Two rows alike that lack their time are two, and are not counted again when the log grows by a third."""
+    path = folder / "log.csv"
+
+    def make(n: int) -> None:
+        path.write_text("time,element,power_w\n" + ",r1,5\n" * n + "2026-10-01T00:00:00Z,r1,7\n")
+
+    report = Days([lambda: make(2), nothing, nothing, lambda: make(3), nothing, nothing]).watch(folder, tmp_path / "s")
+    assert (report.rows_in, report.rows_stored, report.rows_doubled, report.rows_quarantined) == (7, 1, 3, 3)
+    assert sorted(r["row"] for r in Store.open(tmp_path / "s").quarantined().to_pylist()) == [1, 2, 3]
+
+
 def test_a_log_that_loses_its_oldest_rows_is_stored_once(folder: Path, tmp_path: Path) -> None:
     """A file of the last hour, written anew again and again."""
     path = folder / "latest.parquet"
