@@ -23,7 +23,8 @@ from topology.generate import generate
 from topology.read import read_site
 from topology.write import write_site
 from twin.headroom.room import Room
-from twin.synth_files import DETAIL_DAYS, plans
+from twin.synthetic.faults import fault_of
+from twin.synthetic.files import DETAIL_DAYS, plans
 
 END = dt.datetime(2026, 11, 22, tzinfo=dt.UTC)
 """First moment after the synthetic telemetry; fixed, so that every run gives the same answer."""
@@ -33,6 +34,8 @@ FRONTIER_SKU = "gb300-nvl72"
 FRONTIER_FILE = "frontier-cdu-day.parquet"
 FRONTIER_STEP_S = 15.0
 SEED = 0
+FAULTS = ("fouled-cdu:cdu-b12@2026-10-24T00:00Z=0.15", "stuck-temperature:rack-b1-02@2026-11-21T09:00Z")
+"""What is planted in the telemetry besides rows that no meter can have read, for calibration and quality to find."""
 
 Steps = Callable[[str], Callable[[int, int], None]]
 """Begins a step with a label for people; what it returns is told (done, total)."""
@@ -75,7 +78,7 @@ class Demo:
         """Vendor-shaped files and the store; made anew where the site has changed."""
         told = self.begin("writing telemetry")
         raw, site = self.folder / "telemetry", read_site(folder)
-        key = _key(exports.site_digest(site), END.isoformat(), SEED)
+        key = _key(exports.site_digest(site), END.isoformat(), SEED, FAULTS, version("racktwin"))
         stamp = self.folder / "telemetry.key"
         if not stamp.is_file() or stamp.read_text() != key:
             for old in (raw, store):
@@ -83,7 +86,7 @@ class Demo:
             raw.mkdir(parents=True)
             from topology.plant import plant
 
-            files = list(plans(plant(site), END, SEED))
+            files = list(plans(plant(site), END, SEED, faults=[fault_of(f) for f in FAULTS]))
             for k, plan in enumerate(files):
                 plan.write(raw / plan.name)
                 told(k + 1, len(files))

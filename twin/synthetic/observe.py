@@ -200,7 +200,7 @@ def _frames(time: np.ndarray, elements: tuple[str, ...], channel: Channel, value
 
 
 def _framed(time: np.ndarray, elements: tuple[str, ...], quantity: str, level: str, part: str, values: Floats) -> Frames:
-    there: list[bool] = np.isfinite(values).any(axis=0).tolist()
+    there = [bool(np.isfinite(column).any()) for column in values.T]
 
     def where(text: str) -> tuple[str, ...]:
         return tuple(text if t else "" for t in there)
