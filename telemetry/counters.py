@@ -13,8 +13,9 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from telemetry.bins import ORIGINS, Binned, Window, weakest
+from telemetry.bins import Binned, Window
 from telemetry.coding import combinations
+from telemetry.series import ORIGINS, weakest
 from telemetry.store import Store
 
 _SILENCE = 5.0

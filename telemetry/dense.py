@@ -109,7 +109,7 @@ def frames(
         if name and name not in LEVELS:
             raise UsageError(f"there is no level {name!r}; {nearest(name, LEVELS)}")
     cut = window(store, start, end, step_s)
-    binned = bin_readings(store, elements, quantity, cut, part, level if isinstance(level, str) else None, of)
+    binned = bin_readings(store, elements, quantity, cut, part, level, of)
     return _frames(binned, elements, quantity, cut, level)
 
 
@@ -132,11 +132,17 @@ def counter_power(
 def _frames(binned: Binned, elements: Sequence[str], quantity: str, cut: Window, level: str | Mapping[str, str] | None) -> Frames:
     one = level if isinstance(level, str) else ""
     by_element = level if isinstance(level, Mapping) else {}
-    chosen = [_choose(binned, e, one or by_element.get(name, "")) for e, name in enumerate(elements)]
-    values, count = np.full((cut.steps, len(elements)), np.nan), np.zeros((cut.steps, len(elements)), np.int64)
-    for e, column in enumerate(chosen):
-        if column is not None:
-            values[:, e], count[:, e] = binned.value[:, column], binned.count[:, column]
+    own: dict[int, list[int]] = {}
+    for column, group in enumerate(binned.groups):
+        own.setdefault(group[0], []).append(column)
+    chosen = [_choose(binned, own.get(e, ()), one or by_element.get(name, "")) for e, name in enumerate(elements)]
+    known = [e for e, column in enumerate(chosen) if column is not None]
+    if chosen == list(range(binned.value.shape[1])):
+        values, count = binned.value, binned.count
+    else:
+        values, count = np.full((cut.steps, len(elements)), np.nan), np.zeros((cut.steps, len(elements)), np.int64)
+        columns = [c for c in chosen if c is not None]
+        values[:, known], count[:, known] = binned.value[:, columns], binned.count[:, columns]
     count[np.isnan(values)] = 0
     levels = tuple("" if c is None else binned.groups[c][1] for c in chosen)
     parts = tuple(() if c is None else binned.parts[c] for c in chosen)
@@ -144,9 +150,9 @@ def _frames(binned: Binned, elements: Sequence[str], quantity: str, cut: Window,
     return Frames(cut.time, tuple(elements), quantity, values, count, levels, parts, cut.step_s, origin)
 
 
-def _choose(binned: Binned, element: int, level: str) -> int | None:
-    """Column of the level that an element is read at: the first in order that covers enough."""
-    columns = [c for c, g in enumerate(binned.groups) if g[0] == element and level in ("", g[1])]
+def _choose(binned: Binned, columns: Sequence[int], level: str) -> int | None:
+    """Column of the level that an element is read at: of its columns the first in order that covers enough."""
+    columns = [c for c in columns if level in ("", binned.groups[c][1])]
     covered = {c: int(np.isfinite(binned.value[:, c]).sum()) for c in columns}
     enough = [c for c in columns if covered[c] and covered[c] >= _ENOUGH * max(covered.values())]
     return min(enough, key=lambda c: (PREFERENCE.index(binned.groups[c][1]), not binned.groups[c][2]), default=None)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from telemetry.bins import ORIGINS, weakest
 from telemetry.infer import INFERRED, SPREAD_UNKNOWN, sigma_of, split_variance
+from telemetry.series import ORIGINS, weakest
 from telemetry.store import Store
 from topology.models import Part
 

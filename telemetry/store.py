@@ -24,7 +24,6 @@ import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -36,7 +35,8 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from telemetry.dayfiles import filesystem_of, sorted_writer, unsorted_days
 from telemetry.readings import FACTS_CODED
 from telemetry.remote import unusable
-from telemetry.schema import CATEGORIES, FACTS, QUARANTINE
+from telemetry.rowgroups import Wanted, row_groups
+from telemetry.schema import FACTS, QUARANTINE
 from topology.errors import StoreError, TelemetryError
 
 TABLES = ("readings", "quarantine")
@@ -150,12 +150,14 @@ class Store:
         columns: Sequence[str] | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """The batches of :meth:`read`, one after the other."""
-        data = self._dataset("readings", CATEGORIES)
-        keep = _where(elements, quantities, start, end)
-        names = list(columns) if columns is not None else FACTS.names
-        for batch in data.scanner(columns=names, filter=keep, batch_size=1 << 17).to_batches():
-            if batch.num_rows:
-                yield batch
+        wanted = Wanted(
+            frozenset(elements) if elements is not None else None, frozenset(quantities) if quantities is not None else None,
+            _us(start), _us(end), tuple(columns if columns is not None else FACTS.names),
+        )  # fmt: skip
+        try:
+            yield from row_groups(self.table("readings"), self.url("readings"), self.options, wanted)
+        except (DeltaError, OSError, pa.ArrowException) as fault:
+            raise unusable(self.where, "read", fault) from fault
 
     def span(self) -> tuple[dt.datetime, dt.datetime] | None:
         """First and last time in the store, ``None`` where it is empty; from the files' statistics."""
@@ -278,23 +280,9 @@ class Store:
             raise unusable(self.where, "read", fault) from fault
 
 
-def _where(
-    elements: Sequence[str] | None, quantities: Sequence[str] | None, start: dt.datetime | None, end: dt.datetime | None
-) -> Any | None:
-    parts = []
-    if start is not None:
-        start = _utc(start)
-        parts += [ds.field("day") >= start.date(), ds.field("time") >= pa.scalar(start, FACTS.field("time").type)]
-    if end is not None:
-        end = _utc(end)
-        parts += [ds.field("day") <= end.date(), ds.field("time") < pa.scalar(end, FACTS.field("time").type)]
-    for name, values in (("quantity", quantities), ("element", elements)):
-        if values is not None:
-            parts.append(ds.field(name) == values[0] if len(values) == 1 else ds.field(name).isin(list(values)))
-    keep = None
-    for part in parts:
-        keep = part if keep is None else keep & part
-    return keep
+def _us(time: dt.datetime | None) -> int | None:
+    """A time as microseconds since 1970 UTC."""
+    return None if time is None else (_utc(time) - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)
 
 
 def _utc(time: dt.datetime) -> dt.datetime:
