@@ -10,10 +10,10 @@ from functools import cached_property
 
 import numpy as np
 
-from telemetry.bins import weakest
 from telemetry.dense import window
 from telemetry.rackpower import RackPower, rack_power
 from telemetry.replay import choose_levels, spans
+from telemetry.series import weakest
 from telemetry.store import Store
 from topology.axes import Bools, Floats, Ints
 from topology.errors import Finding
@@ -159,8 +159,8 @@ def _solve(work: _Work, chunk: tuple[Floats, Floats]) -> tuple[list[Floats], ...
     rows = []
     for a in range(0, wet.size, size):
         state = solve_steady(work.plant, from_power(work.plant, load[a : a + size]), Ambient(wet[a : a + size]))
-        rows.append(_summary(work.plant, work.table, state))
-    return _stacked(rows)
+        rows.append(summarised(work.plant, work.table, state))
+    return stacked(rows)
 
 
 def follow(
@@ -200,18 +200,35 @@ def follow(
         began = clock.perf_counter()
         rows = crew.map(_solve, [(load[a : a + size], wet[a : a + size]) for a in range(0, steps, size)], told)
         solve_s = clock.perf_counter() - began
-    led, series, margins = _stacked(rows)
+    return assembled(plant, work.table, power, (load, assumed, wet), stacked(rows), solve_s)
+
+
+def assembled(
+    plant: Plant, table: Limits, power: RackPower, driven: tuple[Floats, Bools, Floats], summary: tuple[list[Floats], ...], solve_s: float
+) -> Replay:  # fmt: skip
+    """A replay from the summaries of its steps.
+
+    Args:
+        plant: the plant.
+        table: its limits.
+        power: rack power of the window as telemetry tells it.
+        driven: load, where it was assumed, and wet bulb, as in :class:`Replay`.
+        summary: what :func:`summarised` gives, of all steps.
+        solve_s: time that solving took.
+    """
+    load, assumed, wet = driven
+    led, series, margins = summary
     findings = (*power.findings, *outside(plant, power), *_assumed(plant, assumed))
     return Replay(
-        time=power.time, step_s=step_s, rack_w=load, assumed=assumed, wet_bulb_c=wet, site_w=led[0], it_w=led[1], loss_w=led[2],
+        time=power.time, step_s=power.step_s, rack_w=load, assumed=assumed, wet_bulb_c=wet, site_w=led[0], it_w=led[1], loss_w=led[2],
         cooling_w=led[3], feed_w=led[4], residual_frac=led[5], loop_supply_c=series[0], loop_return_c=series[1],
         hottest=led[6].astype(np.int64), hottest_c=led[7], worst=led[8].astype(np.int64), worst_frac=led[9],
-        lowest_frac=margins[0].min(axis=0), lowest_at=margins[0].argmin(axis=0), limits=work.table, findings=findings, solve_s=solve_s,
+        lowest_frac=margins[0].min(axis=0), lowest_at=margins[0].argmin(axis=0), limits=table, findings=findings, solve_s=solve_s,
         power=power,
     )  # fmt: skip
 
 
-def _stacked(chunks: Sequence[tuple[list[Floats], ...]]) -> tuple[list[Floats], ...]:
+def stacked(chunks: Sequence[tuple[list[Floats], ...]]) -> tuple[list[Floats], ...]:
     """Summaries of several stretches as one."""
     return tuple([np.concatenate(parts) for parts in zip(*group, strict=True)] for group in zip(*chunks, strict=True))
 
@@ -285,7 +302,7 @@ def _assumed(plant: Plant, assumed: Bools) -> tuple[Finding, ...]:
     )  # fmt: skip
 
 
-def _summary(plant: Plant, table: Limits, state: SteadyState) -> tuple[list[Floats], ...]:
+def summarised(plant: Plant, table: Limits, state: SteadyState) -> tuple[list[Floats], ...]:
     """Per step: ledger and extremes (each (T,)), loop temperatures (T, L), margins (T, K)."""
     led, heat = state.ledger, state.heat
     margins = table.margins(table.values(state))
