@@ -86,7 +86,7 @@ class Binned:
 
 def bin_readings(
     store: Store, elements: Sequence[str], quantity: str, window: Window, part: str, level: str | Mapping[str, str] | None = None,
-    of: str | None = None,
+    of: str | None = None, valued: bool = True,
 ) -> Binned:  # fmt: skip
     """Read one quantity of some elements into dense arrays.
 
@@ -100,15 +100,16 @@ def bin_readings(
         part: ``sum``, ``mean`` or ``max`` over the parts of an element.
         level: only readings of this level, or of each element's own where it has one; ``None`` for all.
         of: only readings of this part, ``None`` for all.
+        valued: read values and origins; without, every value is 0 and only says that there are readings, at less cost.
     """
     if part not in ("sum", "mean", "max"):
         raise UsageError(f"parts cannot be combined by {part!r}; use sum, mean or max")
-    series = Series(elements, level, of)
+    series = Series(elements, level, of, valued)
     stretches: list[tuple[int, Stretch]] = []
     step = 0
     while step < window.steps and elements:
         width = min(_width(window, len(series.keys) or 2 * len(elements)), window.steps - step)
-        filled = _bin(store, series, quantity, window, step, width)
+        filled = _bin(store, series, quantity, window, (step, width), valued)
         if filled is not None:
             series.note(filled, step)
             stretches.append((step, combined(series, filled, part)))
@@ -123,20 +124,21 @@ def _width(window: Window, series: int) -> int:
     return fits // day * day if fits >= day else fits
 
 
-def _bin(store: Store, series: Series, quantity: str, window: Window, step: int, width: int) -> Sums | None:
-    """Sums and counts of the steps from ``step`` on; ``None`` where there is no reading."""
+def _bin(store: Store, series: Series, quantity: str, window: Window, at: tuple[int, int], valued: bool) -> Sums | None:
+    """Sums and counts of so many steps from one on; ``None`` where there is no reading."""
+    step, width = at
     start, end = window.at(step), min(window.at(step + width), window.end)
     sums: Sums | None = None
-    for batch in store.scan(list(series.index), [quantity], start, end, _COLUMNS):
+    for batch in store.scan(list(series.index), [quantity], start, end, _COLUMNS if valued else _COLUMNS[:-2]):
         code = series.codes(batch)
-        at = _steps(batch.column("time").cast(pa.int64()).to_numpy(), window, step)
-        value = batch.column("value").to_numpy()
+        place = _steps(batch.column("time").cast(pa.int64()).to_numpy(), window, step)
+        value = batch.column("value").to_numpy() if valued else None
         if code.min() < 0:
             keep = code >= 0
-            code, at, value = code[keep], at[keep], value[keep]
+            code, place, value = code[keep], place[keep], value[keep] if value is not None else None
         if code.size:
             sums = (sums or Sums.empty(width, len(series.keys))).wide(len(series.keys))
-            sums.add(at, code, value)
+            sums.add(place, code, value)
     return sums
 
 

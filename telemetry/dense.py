@@ -113,6 +113,14 @@ def frames(
     return _frames(binned, elements, quantity, cut, level)
 
 
+def levels_of(store: Store, elements: Sequence[str], quantity: str, cut: Window) -> dict[str, str]:
+    """Level that each element would be read at over a window, as :func:`frames` chooses it; only those with readings."""
+    binned = bin_readings(store, elements, quantity, cut, "sum", valued=False)
+    own = _columns(binned)
+    chosen = {e: _choose(binned, own.get(k, ()), "") for k, e in enumerate(elements)}
+    return {e: binned.groups[c][1] for e, c in chosen.items() if c is not None}
+
+
 def counter_power(
     store: Store,
     elements: Sequence[str],
@@ -132,9 +140,7 @@ def counter_power(
 def _frames(binned: Binned, elements: Sequence[str], quantity: str, cut: Window, level: str | Mapping[str, str] | None) -> Frames:
     one = level if isinstance(level, str) else ""
     by_element = level if isinstance(level, Mapping) else {}
-    own: dict[int, list[int]] = {}
-    for column, group in enumerate(binned.groups):
-        own.setdefault(group[0], []).append(column)
+    own = _columns(binned)
     chosen = [_choose(binned, own.get(e, ()), one or by_element.get(name, "")) for e, name in enumerate(elements)]
     known = [e for e, column in enumerate(chosen) if column is not None]
     if chosen == list(range(binned.value.shape[1])):
@@ -148,6 +154,14 @@ def _frames(binned: Binned, elements: Sequence[str], quantity: str, cut: Window,
     parts = tuple(() if c is None else binned.parts[c] for c in chosen)
     origin = tuple("" if c is None else binned.origin[c] for c in chosen)
     return Frames(cut.time, tuple(elements), quantity, values, count, levels, parts, cut.step_s, origin)
+
+
+def _columns(binned: Binned) -> dict[int, list[int]]:
+    """Columns of each element."""
+    own: dict[int, list[int]] = {}
+    for column, group in enumerate(binned.groups):
+        own.setdefault(group[0], []).append(column)
+    return own
 
 
 def _choose(binned: Binned, columns: Sequence[int], level: str) -> int | None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from telemetry.bins import Window
-from telemetry.dense import frames, window
+from telemetry.dense import levels_of, window
 from telemetry.rackpower import RackPower, rack_power
 from telemetry.store import Store
 from topology.errors import UsageError
 from topology.site import Site
 
+T = TypeVar("T")
 _LOOKS = 200
 
 
@@ -52,18 +54,45 @@ def replay(
     """
     if chunk < 1:
         raise UsageError(f"a chunk of {chunk} steps is not possible; give 1 or more")
-    if speed is not None and not speed > 0:
-        raise UsageError(f"a speed of {speed} is not possible; give more than 0")
     whole = window(store, start, end, step_s)
     first = step_of(whole, seek) if seek is not None else 0
     levels = choose_levels(site, store, whole)
-    began = clock()
-    for begin, stop in spans(whole, chunk, first):
-        if speed is not None:
-            wait = (begin - whole.at(first)).total_seconds() / speed - (clock() - began)
-            if wait > 0:
-                sleep(wait)
+    stretches = spans(whole, chunk, first)
+    for begin, stop in stretches if speed is None else paced(stretches, lambda s: s[0].timestamp(), speed, clock, sleep):
         yield rack_power(site, store, begin, stop, step_s, levels)
+
+
+def paced(
+    items: Iterable[T],
+    at: Callable[[T], float],
+    speed: float,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[T]:
+    """Items of a recording in its own rhythm.
+
+    Args:
+        items: in order of time.
+        at: recorded time of an item [s].
+        speed: recorded seconds that pass in one second of the clock.
+        clock: seconds that only rise [s].
+        sleep: waits a number of seconds.
+
+    Yields:
+        Each item when the clock reaches its time, the first one at once; one that is late is not waited for.
+
+    Raises:
+        UsageError: a speed that is not above zero.
+    """
+    if not speed > 0:
+        raise UsageError(f"a speed of {speed} is not possible; give more than 0")
+    began: tuple[float, float] | None = None
+    for item in items:
+        began = began or (at(item), clock())
+        wait = (at(item) - began[0]) / speed - (clock() - began[1])
+        if wait > 0:
+            sleep(wait)
+        yield item
 
 
 def spans(whole: Window, chunk: int, first: int = 0) -> Iterator[tuple[dt.datetime, dt.datetime]]:
@@ -76,8 +105,7 @@ def choose_levels(site: Site, store: Store, whole: Window) -> dict[str, str]:
     """Level that each rack, meter and power element is read at over a whole window, from one coarse look at it."""
     coarse = max(whole.step_s, (whole.end - whole.start).total_seconds() / _LOOKS)
     names = (*site.racks, *site.meters, *site.power)
-    look = frames(store, names, "power_w", whole.start, whole.end, coarse)
-    return {e: v for e, v in zip(names, look.level, strict=True) if v}
+    return levels_of(store, names, "power_w", Window(whole.start, whole.end, coarse))
 
 
 def step_of(whole: Window, time: dt.datetime) -> int:

@@ -59,25 +59,27 @@ class Sums:
             return self
         return Sums(*(np.pad(a, ((0, 0), (0, more))) for a in (self.total, self.count)))
 
-    def add(self, step: np.ndarray, code: np.ndarray, value: np.ndarray) -> None:
+    def add(self, step: np.ndarray, code: np.ndarray, value: np.ndarray | None) -> None:
         """Add readings, in place: first among themselves, then to what is there, so that sums do not depend on how a window is cut.
 
         Args:
             step: step of each (n,).
             code: number of its series (n,).
-            value: (n,).
+            value: (n,); ``None`` where they are only counted.
         """
         series = self.total.shape[1]
         low, high = int(step.min()), int(step.max()) + 1
         cell = (step - low) * series + code
         if (high - low) * series <= _SPREAD * cell.size + (1 << 12):
             size = (high - low) * series
-            self.total[low:high] += np.bincount(cell, value, size).reshape(-1, series)
+            if value is not None:
+                self.total[low:high] += np.bincount(cell, value, size).reshape(-1, series)
             self.count[low:high] += np.bincount(cell, minlength=size).reshape(-1, series).astype(np.int32)
             return
         used, place = np.unique(cell, return_inverse=True)
         rows, columns = used // series + low, used % series
-        self.total[rows, columns] += np.bincount(place, value, used.size)
+        if value is not None:
+            self.total[rows, columns] += np.bincount(place, value, used.size)
         self.count[rows, columns] += np.bincount(place, minlength=used.size).astype(np.int32)
 
 
@@ -103,10 +105,12 @@ class Series:
         elements: element ids.
         level: only this level, or each element's own where it has one; ``None`` for all.
         of: only this part, ``None`` for all.
+        origins: whether batches say how readings came about.
     """
 
-    def __init__(self, elements: Sequence[str], level: str | Mapping[str, str] | None, of: str | None) -> None:
+    def __init__(self, elements: Sequence[str], level: str | Mapping[str, str] | None, of: str | None, origins: bool = True) -> None:
         self.level, self.of = level, of
+        self._names = _TEXTS if origins else _TEXTS[:-1]
         self.index = {e: i for i, e in enumerate(elements)}
         self.keys: list[tuple[int, str, str]] = []
         self.group_of: list[int] = []
@@ -126,28 +130,41 @@ class Series:
 
     def codes(self, batch: pa.RecordBatch) -> np.ndarray:
         """Number of each reading's series (n,); negative where it is not asked for."""
-        columns = [batch.column(name) for name in _TEXTS]
+        columns = [batch.column(name) for name in self._names]
         texts = [c.dictionary for c in columns]
         if len(texts) != len(self._texts) or not all(a.equals(b) for a, b in zip(texts, self._texts, strict=True)):
             self._texts = texts
             self._lookup = np.full(min(math.prod(len(t) + 1 for t in texts), _MOST_CODES), _NEW)
-        mixed = np.zeros(1, np.int64)
-        for column, text in zip(columns, texts, strict=True):
+        same, several, stride = 0, [], 1
+        for column, text in reversed(list(zip(columns, texts, strict=True))):
             if len(text) == 1 and not column.null_count:
-                mixed = mixed * 2 + 1  # one text for all rows
-                continue
+                same += stride  # one text for all rows
+            else:
+                several.append((column, stride))
+            stride *= len(text) + 1
+        if len(several) == 1 and not several[0][0].null_count and stride < _MOST_CODES:
+            column, step = several[0]
+            own = same + step * np.arange(1, len(column.dictionary) + 1)
+            return self._looked_up(own, column.indices.to_numpy())
+        mixed = np.full(len(batch), same)
+        for column, step in several:
             indices = column.indices.fill_null(UNKNOWN) if column.null_count else column.indices
-            mixed = mixed * (len(text) + 1) + (indices.to_numpy().astype(np.int64) + 1)
-        if mixed.size == 1:
-            mixed = np.broadcast_to(mixed, len(batch))
-        if len(self._lookup) == _MOST_CODES:  # too many texts for a table of all their combinations
+            mixed += step * (indices.to_numpy().astype(np.int64) + 1)
+        if stride >= _MOST_CODES:  # too many texts for a table of all their combinations
             used, place = np.unique(mixed, return_inverse=True)
             return np.asarray(np.array([self._number(int(m)) for m in used], np.int64)[place])
-        code = self._lookup[mixed]
+        return self._looked_up(None, mixed)
+
+    def _looked_up(self, own: np.ndarray | None, index: np.ndarray) -> np.ndarray:
+        """Numbers by mixed codes, or by an index into some of them; those met for the first time are given one."""
+        table = self._lookup if own is None else self._lookup[own]
+        code = table[index]
         if code.size and code.min() == _NEW:
-            for m in np.unique(mixed[code == _NEW]).tolist():
-                self._lookup[m] = self._number(m)
-            code = self._lookup[mixed]
+            new = np.unique(index[code == _NEW])
+            for k in new.tolist():
+                mixed = k if own is None else int(own[k])
+                self._lookup[mixed] = table[k] = self._number(mixed)
+            code = table[index]
         return np.asarray(code)
 
     def note(self, sums: Sums, step: int) -> None:
@@ -172,7 +189,7 @@ class Series:
         for text in reversed(self._texts):
             mixed, code = divmod(mixed, len(text) + 1)
             found.append((text[code - 1].as_py() or "") if code else "")
-        how, part, level, element = found
+        how, part, level, element = found if len(found) == len(_TEXTS) else ("", *found)
         number = self._series(element, level, part)
         if number >= 0:
             group = self.group_of[number]
