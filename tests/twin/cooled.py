@@ -12,7 +12,6 @@ from telemetry.bins import Window
 from topology.axes import Floats
 from topology.overlay import FACTORS, Constant, laid_over
 from topology.plant import Plant
-from twin import synth
 from twin.forecast.calibrate.batch import at
 from twin.forecast.calibrate.constants import PRIORS, SENSORS
 from twin.forecast.calibrate.seen import Seen, looked_at
@@ -20,6 +19,8 @@ from twin.loads import from_power
 from twin.observe import CHANNELS, Channel
 from twin.solvers.steady import solve_steady
 from twin.state import Ambient, SteadyState
+from twin.synthetic import days
+from twin.synthetic.observe import rack_power_w
 
 START = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
 
@@ -66,10 +67,9 @@ def hidden(
     rng = np.random.default_rng(seed)
     factor = {n: at(PRIORS[n], rng.standard_normal(getattr(plant, FACTORS[n].axis).n)) for n in factors}
     real = laid_over(plant, _rows(plant, factor))
-    time = synth.times(START, steps, step_s)
-    loads = from_power(plant, synth.rack_power_w(plant, synth.utilisation(plant, time, seed), synth.Hidden(
-        np.ones(plant.racks.n), np.ones(plant.cdus.n), seed)))  # fmt: skip
-    ambient = Ambient(synth.wet_bulb_c(time, seed, wet_c))
+    time = days.times(START, steps, step_s)
+    loads = from_power(plant, rack_power_w(plant, days.utilisation(plant, time, seed)))
+    ambient = Ambient(days.wet_bulb_c(time, seed, wet_c))
     state, expected = solve_steady(real, loads, ambient), solve_steady(plant, loads, ambient)
     gain, bias, read = {}, {}, {}
     for name in channels:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from topology.axes import Floats
+import numpy as np
+
+from topology.axes import Floats, Ints
 from twin.solvers.jit import inner, kernel
 from twin.solvers.moistair import CP_AIR_J_KG_K, humidity_kg_kg
 
@@ -75,6 +77,17 @@ def rise_k_w(d: DryCoolers, i: int, cp_j_kg_k: float, speed: float) -> float:
     small, large = min(water, air), max(water, air)
     rise: float = 1.0 / (crossflow_effectiveness(ua / small, small / large) * small) - 1.0 / water
     return rise
+
+
+@kernel
+def rises_k_w(d: DryCoolers, own: Ints, cp_j_kg_k: Floats, speed: Floats) -> Floats:
+    """:func:`rise_k_w` of some coolers (N,) over time (N, T), NaN where a fan stands; ``cp_j_kg_k`` (N,)."""
+    out = np.full(speed.shape, np.nan)
+    for n in range(own.size):
+        for t in range(speed.shape[1]):
+            if speed[n, t] > 0.0:
+                out[n, t] = rise_k_w(d, own[n], cp_j_kg_k[n], speed[n, t])
+    return out
 
 
 @kernel

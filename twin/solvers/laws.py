@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from topology.axes import Floats
 from twin.solvers.jit import inner, kernel
 
@@ -59,6 +61,16 @@ def york_approach_k(wet_bulb_c: float, range_k: float, lg: float, c: Floats) -> 
             k += 3
         scale *= lg
     return total
+
+
+@kernel
+def york_approaches_k(wet_bulb_c: Floats, range_k: Floats, lg: Floats, c: Floats) -> Floats:
+    """:func:`york_approach_k` on arrays of one shape."""
+    out = np.empty(range_k.shape)
+    for n in range(range_k.shape[0]):
+        for t in range(range_k.shape[1]):
+            out[n, t] = york_approach_k(wet_bulb_c[n, t], range_k[n, t], lg[n, t], c)
+    return out
 
 
 @inner

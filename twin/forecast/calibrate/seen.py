@@ -12,6 +12,7 @@ import numpy as np
 from telemetry.bins import Window
 from telemetry.dense import frames, window
 from telemetry.replay import replay as chunks_of
+from telemetry.schema import SITE
 from telemetry.store import Store
 from topology.axes import Bools, Floats
 from topology.plant import Plant
@@ -43,6 +44,8 @@ class Seen:
         wet_bulb_c: (T,) outdoor wet bulb, NaN where not read.
         rack_kg_s: (T, R) coolant of each rack as the solver has it at that load.
         behind_w: (T, L) heat that the units of each TCS loop take, which is what racks and pumps give to it, as the solver has it.
+        outside_w: (T, L) heat that towers and dry coolers of each facility loop reject, as the solver has it.
+        dry_bulb_c: (T,) outdoor dry bulb, NaN where not read.
     """
 
     plant: Plant
@@ -55,6 +58,8 @@ class Seen:
     wet_bulb_c: Floats
     rack_kg_s: Floats
     behind_w: Floats
+    outside_w: Floats
+    dry_bulb_c: Floats
 
     @property
     def since(self) -> dt.date:
@@ -85,27 +90,33 @@ def seen(
     power = joined(list(chunks_of(plant.site, store, cut.start, cut.end, step_s, 1440)))
     load, assumed = filled(plant, power.power_w)
     read = {name: f.values for name, f in present(plant, store, cut.start, cut.end, step_s).items()}
-    return looked_at(plant, cut, read, load, ~assumed, _utilisation(plant, store, cut), power.wet_bulb_c, progress)
+    dry = frames(store, (SITE,), "dry_bulb_c", cut.start, cut.end, step_s).values[:, 0]
+    return looked_at(plant, cut, read, load, ~assumed, _utilisation(plant, store, cut), power.wet_bulb_c, dry, progress)
 
 
 def looked_at(
     plant: Plant, cut: Window, read: Mapping[str, Floats], load_w: Floats, known: Bools, utilisation: Floats, wet_bulb_c: Floats,
-    progress: Progress | None = None,
+    dry_bulb_c: Floats | None = None, progress: Progress | None = None,
 ) -> Seen:  # fmt: skip
     """Solve a plant under measured load; arguments as in :class:`Seen`."""
     design = plant.site.settings.design_wet_bulb_c
     wet = np.where(np.isfinite(wet_bulb_c), wet_bulb_c, design)
-    flows, behind = [], []
+    dry = np.full(wet.shape, np.nan) if dry_bulb_c is None else dry_bulb_c
+    flows, behind, outside = [], [], []
     size = chunk_steps(plant.racks.n)
     for a in range(0, load_w.shape[0], size):
-        state = solve_steady(plant, from_power(plant, load_w[a : a + size]), Ambient(wet[a : a + size]))
+        warm = np.maximum(dry[a : a + size], wet[a : a + size])
+        air = Ambient(wet[a : a + size], warm) if np.isfinite(warm).all() else Ambient(wet[a : a + size])
+        state = solve_steady(plant, from_power(plant, load_w[a : a + size]), air)
         flows.append(state.flow.rack_kg_s)
         behind.append(sum_by(state.heat.cdu_w, plant.cdus.loop, plant.loops.n))
+        gone = sum_by(state.heat.tower_w, plant.towers.fws, plant.loops.n) + sum_by(state.heat.dry_w, plant.dry_coolers.fws, plant.loops.n)
+        outside.append(gone)
         if progress:
             progress(min(a + size, load_w.shape[0]), load_w.shape[0])
     return Seen(
         plant, cut.time, cut.step_s, MappingProxyType(dict(read)), load_w, known, utilisation, wet_bulb_c, np.concatenate(flows),
-        np.concatenate(behind),
+        np.concatenate(behind), np.concatenate(outside), dry,
     )  # fmt: skip
 
 

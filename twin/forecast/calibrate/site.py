@@ -18,6 +18,7 @@ from twin.forecast.calibrate.plates import plates
 from twin.forecast.calibrate.pumps import pumps
 from twin.forecast.calibrate.seen import Seen
 from twin.forecast.calibrate.told import Drift, Told
+from twin.forecast.calibrate.towers import outside
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ _ALL: tuple[Family, ...] = (
     Family(
         "plates", "cold plates and flow of racks", "temperature and power of accelerators; flow meters of racks for their branches", plates
     ),
+    Family("outside", "tower cells and dry coolers", "speed of their fans, supply of their loop, outdoor wet (or dry) bulb", outside),
 )
 FAMILIES: Mapping[str, Family] = MappingProxyType({f.name: f for f in _ALL})
 """Every family by name, in the order in which they are fitted: the one place that lists them."""
