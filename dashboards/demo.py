@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from dashboards import answers, exports
+from dashboards import answers, exports, replay_answers
 from dashboards.session import Session
 from telemetry.ingest import ingest
 from topology.generate import generate
@@ -110,7 +110,7 @@ class Demo:
         def replayed() -> dict[str, Any]:
             began = time.perf_counter()
             result = session.replay(END - dt.timedelta(days=DETAIL_DAYS), END, 60.0, told)
-            return answers.replayed(result, session.plant.racks.ids, time.perf_counter() - began)
+            return replay_answers.replayed(result, session.plant.racks.ids, time.perf_counter() - began)
 
         steps = (("solve", "solving the present moment", solved), ("cases", "failing every element in turn", cases),
                  ("replay", f"replaying {DETAIL_DAYS} days", replayed))  # fmt: skip
@@ -181,7 +181,7 @@ class Demo:
         def replayed() -> dict[str, Any]:
             began = time.perf_counter()
             result = session.replay(step_s=FRONTIER_STEP_S, progress=told)
-            return answers.replayed(result, session.plant.racks.ids, time.perf_counter() - began)
+            return replay_answers.replayed(result, session.plant.racks.ids, time.perf_counter() - began)
 
         told = self.begin("replaying the recorded day")
         day = self._kept("frontier-replay", key, replayed)

@@ -31,6 +31,7 @@ from twin.forecast.calibrate.seen import STEP_S, seen
 from twin.forecast.calibrate.site import SiteCalibration, calibrate_site
 from twin.forecast.demand import History
 from twin.forecast.follow import Replay, filled, follow, joined, outside
+from twin.forecast.player import Player
 from twin.headroom.cases import CaseTable, Progress, sweep
 from twin.headroom.room import Room, room
 from twin.limits import Limits, limits
@@ -299,6 +300,15 @@ class Session:
             raise TelemetryError("a replay needs telemetry: give --store DIR")
         store = self.store
         return self._keep(("replay", start, end, step_s), lambda: follow(self.plant, store, start, end, step_s, progress, engine))
+
+    def player(
+        self, start: dt.datetime | None = None, end: dt.datetime | None = None, step_s: float = 60.0, *, seek: dt.datetime | None = None,
+        steps: int | None = None, residuals: bool = False,
+    ) -> Player:  # fmt: skip
+        """A window of the store to be played from any time on; its steps are those of :meth:`replay`."""
+        if self.store is None:
+            raise TelemetryError("a replay needs telemetry: give --store DIR")
+        return Player(self.plant, self.store, start, end, step_s, seek=seek, steps=steps, residuals=residuals)
 
     def calibrate(
         self, start: dt.datetime | None = None, end: dt.datetime | None = None, step_s: float = STEP_S, families: Sequence[str] = (),

@@ -23,6 +23,8 @@ class Residuals:
         count: (n,) steps with a reading and a prediction.
         bias: (n,) mean residual in the unit of the quantity.
         rms: (n,) root mean square of the residuals.
+        mean: (n,) mean reading.
+        sigma: (n,) standard deviation of one reading's noise at its mean reading.
         relative_frac: (n,) bias over the mean reading, for meters whose noise is a share of their reading.
         within_frac: (n,) share of the steps within :data:`WITHIN` deviations of the noise of a single reading.
         lag1: (n,) correlation of a residual with the one a reading before: near 0 where it is noise, near 1 where it lasts.
@@ -36,6 +38,8 @@ class Residuals:
     count: Ints
     bias: Floats
     rms: Floats
+    mean: Floats
+    sigma: Floats
     relative_frac: Floats
     within_frac: Floats
     lag1: Floats
@@ -45,9 +49,14 @@ class Residuals:
 
     @property
     def compared(self) -> Ints:
-        """Indices of elements that could be compared, largest root mean square first."""
+        """Indices of elements that could be compared, those furthest off first, in deviations of their meter's noise."""
         own = np.flatnonzero(self.count)
-        return own[np.argsort(-self.rms[own], kind="stable")]
+        return own[np.argsort(-self.deviations[own], kind="stable")]
+
+    @property
+    def deviations(self) -> Floats:
+        """(n,) root mean square of the residuals over the noise of one reading; 1 where nothing but that noise shows."""
+        return np.asarray(np.divide(self.rms, self.sigma, out=np.full(self.rms.shape, np.nan), where=self.sigma > 0.0))
 
 
 class Tally:
@@ -108,7 +117,9 @@ class Tally:
         lag1 = np.divide(along, spread, out=np.full(along.shape, np.nan), where=~flat & np.isfinite(along) & (spread > 0.0))
         mean = self.read / n
         share = np.divide(bias, mean, out=np.full(bias.shape, np.nan), where=np.isfinite(bias) & (mean != 0.0))
+        sigma = self.noise * np.abs(mean) if self.relative else np.where(self.count > 0, self.noise, np.nan)
         return Residuals(
-            self.channel, self.elements, self.count.copy(), bias, np.sqrt(square), share if self.relative else np.full_like(share, np.nan),
-            self.within / n, np.clip(lag1, -1.0, 1.0), self.largest.copy(), self.at.copy(), self.sums.score,
+            self.channel, self.elements, self.count.copy(), bias, np.sqrt(square), mean, sigma,
+            share if self.relative else np.full_like(share, np.nan), self.within / n, np.clip(lag1, -1.0, 1.0), self.largest.copy(),
+            self.at.copy(), self.sums.score,
         )  # fmt: skip

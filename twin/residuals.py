@@ -14,11 +14,12 @@ from types import MappingProxyType
 
 import numpy as np
 
-from telemetry.bins import Window, weakest
+from telemetry.bins import Window
 from telemetry.coding import combinations
 from telemetry.dense import Frames, window
 from telemetry.rackpower import RackPower
 from telemetry.replay import spans
+from telemetry.series import weakest
 from telemetry.store import Store
 from topology.axes import Bools, Floats
 from topology.errors import UsageError, nearest
@@ -155,24 +156,37 @@ def summary(
 
     Readings are corrected by the sensors of the site's calibration where ``corrected``.
     """
-    parts = chunks_of_comparison(plant, store, start, end, step_s, channels, progress, inputs=inputs)
-    return summed(p.corrected() if corrected else p for p in parts)
+    sums = Summing()
+    for part in chunks_of_comparison(plant, store, start, end, step_s, channels, progress, inputs=inputs):
+        sums.add(part.corrected() if corrected else part)
+    return sums.summary
 
 
-def summed(parts: Iterator[Compared]) -> Summary:
-    """Statistics of pieces that come one after the other; each may be forgotten once it is counted."""
-    tallies: dict[str, Tally] = {}
-    steps, assumed, samples, start, step_s = 0, 0, 0, np.datetime64("NaT", "us"), 0.0
-    inputs: dict[str, tuple[str, ...]] = {}
-    for part in parts:
-        start, step_s = (part.time[0] if np.isnat(start) else start), part.step_s
-        _count(tallies, part, slice(None))
-        steps += part.time.size
-        assumed += int(part.assumed.sum())
-        samples += part.time.size * int(part.plant.racks.drawing.sum())
-        inputs = _merged(inputs, part.inputs)
-    told = {n: t.told for n, t in tallies.items()}
-    return Summary(start, steps, step_s, {n: told[n] for n in CHANNELS if n in told}, inputs, assumed / samples if samples else 0.0)
+class Summing:
+    """Statistics of pieces that come one after the other; each may be forgotten once it is added."""
+
+    def __init__(self) -> None:
+        self.tallies: dict[str, Tally] = {}
+        self.steps, self.assumed, self.samples = 0, 0, 0
+        self.start, self.step_s = np.datetime64("NaT", "us"), 0.0
+        self.inputs: dict[str, tuple[str, ...]] = {}
+
+    def add(self, part: Compared, rows: slice = slice(None)) -> None:
+        """Count some steps of a piece, all where not said."""
+        self.start, self.step_s = (part.time[0] if np.isnat(self.start) else self.start), part.step_s
+        _count(self.tallies, part, rows)
+        assumed = part.assumed[rows]
+        self.steps += assumed.shape[0]
+        self.assumed += int(assumed.sum())
+        self.samples += assumed.shape[0] * int(part.plant.racks.drawing.sum())
+        self.inputs = _merged(self.inputs, part.inputs)
+
+    @property
+    def summary(self) -> Summary:
+        """What was added so far."""
+        told = {n: t.told for n, t in self.tallies.items()}
+        share = self.assumed / self.samples if self.samples else 0.0
+        return Summary(self.start, self.steps, self.step_s, {n: told[n] for n in CHANNELS if n in told}, self.inputs, share)
 
 
 def _count(tallies: dict[str, Tally], part: Compared, rows: slice) -> None:

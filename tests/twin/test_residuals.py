@@ -3,56 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy.special import erf
 
 from telemetry.ingest import ingest
 from telemetry.store import Store
+from tests.twin.played import END, READ, START, STEP_S, STEPS, WARM, recorded
 from tests.twin.sites import small_site
-from topology.errors import UsageError
-from topology.overlay import Constant, laid_over
+from topology.errors import TelemetryError, UsageError
 from topology.plant import Plant, plant
 from twin.forecast.calibrate.scores import score
-from twin.forecast.follow import follow
+from twin.forecast.follow import Replay, follow
 from twin.forecast.pieces import pieces
-from twin.loads import from_power
+from twin.forecast.player import Player
 from twin.observe import CHANNELS
 from twin.residual_tally import Tally
 from twin.residuals import Summary, compare, summary
-from twin.solvers.steady import solve_steady
-from twin.state import Ambient
-
-START = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
-STEPS, STEP_S = 2000, 60.0
-END = START + dt.timedelta(seconds=STEPS * STEP_S)
-READ = ("rack power", "CDU supply temperature", "CDU flow", "feed power", "chip temperature")
-FOULED = Constant(element="cdu-2", parameter="ua_factor", value=0.7)
-WARM = Constant(element="cdu-1", parameter="bias", value=0.8, quantity="supply_temp_c", part="Secondary")
-
-
-def recorded(p: Plant, rng: np.random.Generator) -> pd.DataFrame:
-    """Readings of a small plant whose second CDU is fouled and whose first has a sensor that reads 0.8 K too warm."""
-    time = pd.date_range(START, periods=STEPS, freq="60s")
-    real = laid_over(p, (FOULED,))
-    power = 100e3 + 20e3 * np.sin(np.arange(STEPS)[:, None] / 300.0 + np.arange(p.racks.n))
-    state = solve_steady(real, from_power(real, power), Ambient(np.full(STEPS, 26.0)))
-    rows = [pd.DataFrame({"time": time, "element": "site", "quantity": "wet_bulb_c", "value": 26.0, "level": "utility"})]
-    for name in READ:
-        c = CHANNELS[name]
-        value = c.predict(real, state)
-        value = value * (1.0 + rng.normal(0.0, c.noise, value.shape)) if c.relative else value + rng.normal(0.0, c.noise, value.shape)
-        for k, element in enumerate(c.elements(p)):
-            own = value[:, k] + (WARM.value if (name, element) == ("CDU supply temperature", "cdu-1") else 0.0)
-            rows.append(pd.DataFrame(
-                {"time": time, "element": element, "part": c.part, "quantity": c.quantity, "value": own, "level": c.level}
-            ).dropna(subset="value"))  # fmt: skip
-    table = pd.concat(rows, ignore_index=True).fillna({"part": ""})
-    lost = (table.element == "r1") & (table.quantity == "power_w") & (table.time >= START + dt.timedelta(minutes=1430))
-    return table[~(lost & (table.time < START + dt.timedelta(minutes=1450)))].assign(implementation="PhysicalSensor", quality="good")
 
 
 @pytest.fixture(scope="module")
@@ -165,3 +134,43 @@ def test_a_tally_in_pieces_is_the_textbook() -> None:
     assert got.largest[0] == e[np.abs(e).argmax()]
     assert got.largest_at[0] == time[np.nanargmax(np.abs(y - f))]
     assert got.score.cv_rmse_frac == pytest.approx(score(f[:, 0], y[:, 0]).cv_rmse_frac)
+
+
+def test_what_was_played_is_the_replay_of_these_steps(p: Plant, store: Store, told: Summary) -> None:
+    whole = follow(p, store, START, END, STEP_S)
+    player = Player(p, store, START, END, STEP_S, residuals=True)
+    for played in player.play():
+        player.keep(played)
+    assert same(player.replay, whole) == []
+    assert player.residuals is not None and player.residuals.residuals["CDU flow"].score == told.residuals["CDU flow"].score
+
+
+@pytest.mark.parametrize(("minutes", "steps"), [(0, 3), (1300, 400), (1439, 1)])
+def test_playing_from_a_seek_for_some_steps_changes_no_bit(p: Plant, store: Store, minutes: int, steps: int) -> None:
+    whole = follow(p, store, START, END, STEP_S)
+    player = Player(p, store, START, END, STEP_S, seek=START + dt.timedelta(minutes=minutes), steps=steps)
+    for played in player.play():
+        player.keep(played, 500)
+    cut = slice(minutes, minutes + steps)
+    got = player.replay
+    assert player.steps == steps and np.array_equal(got.time, whole.time[cut])
+    for name in ("rack_w", "site_w", "hottest_c", "worst_frac", "loop_return_c", "assumed"):
+        assert np.array_equal(getattr(got, name), getattr(whole, name)[cut]), name
+
+
+def test_stopping_in_the_middle_of_a_piece_keeps_what_was_seen(p: Plant, store: Store) -> None:
+    player = Player(p, store, START, END, STEP_S, residuals=True, channels=("CDU flow",))
+    with pytest.raises(TelemetryError, match="nothing was played"):
+        _ = player.replay
+    player.keep(next(player.play()), 10)
+    assert player.replay.frames == 10
+    short = summary(p, store, START, START + dt.timedelta(minutes=10), STEP_S, ("CDU flow",))
+    assert player.residuals is not None and np.array_equal(player.residuals.residuals["CDU flow"].bias, short.residuals["CDU flow"].bias)
+    with pytest.raises(UsageError, match="0 steps are none"):
+        Player(p, store, START, END, STEP_S, steps=0)
+
+
+def same(a: Replay, b: Replay) -> list[str]:
+    """Fields in which two replays differ, apart from the time that they took."""
+    arrays = [f.name for f in fields(Replay) if isinstance(getattr(a, f.name), np.ndarray)]
+    return [n for n in arrays if not np.array_equal(getattr(a, n), getattr(b, n), equal_nan=n not in ("time", "assumed"))]

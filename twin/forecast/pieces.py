@@ -61,7 +61,7 @@ class Piece:
 
 def pieces(
     plant: Plant, store: Store, start: dt.datetime | None = None, end: dt.datetime | None = None, step_s: float = 60.0, *,
-    seek: dt.datetime | None = None,
+    seek: dt.datetime | None = None, stop: int | None = None,
 ) -> Iterator[Piece]:  # fmt: skip
     """Solve a window piece by piece.
 
@@ -72,6 +72,7 @@ def pieces(
         end: last time, excluded; the last in the store, included, where not given.
         step_s: length of a step.
         seek: begin at the step that holds this time; what fills a gap may lie before it.
+        stop: number of the step that is the first not to be solved; the window stays what it is.
 
     Yields:
         Pieces in order of time, of :func:`twin.forecast.follow.chunk_steps` steps each, fewer at the end of what is read at a time.
@@ -82,18 +83,19 @@ def pieces(
     """
     whole = window(store, start, end, step_s)
     first = step_of(whole, seek) if seek is not None else 0
+    last = whole.steps if stop is None else min(stop, whole.steps)
     read = _reader(plant, store, whole)
     size, design = chunk_steps(plant.racks.n), plant.site.settings.design_wet_bulb_c
     stretch = first // READ_STEPS
     before = _before(read, whole, stretch, _may_show(plant, store, whole))
-    for k in range(stretch, -(-whole.steps // READ_STEPS)):
+    for k in range(stretch, -(-last // READ_STEPS)):
         power = read(k)
         load, assumed = filled(plant, np.concatenate([before[None, :], power.power_w]))
         load, assumed = load[1:], assumed[1:]
         before = np.where(np.isfinite(before), load[-1], np.nan)
         wet = np.where(np.isfinite(power.wet_bulb_c), power.wet_bulb_c, design)
         base = k * READ_STEPS
-        for a, b in cuts(max(first, base), base + load.shape[0], size):
+        for a, b in cuts(max(first, base), min(last, base + load.shape[0]), size):
             rows = slice(a - base, b - base)
             state = solve_steady(plant, from_power(plant, load[rows]), Ambient(wet[rows]))
             yield Piece(whole, a, power.time[rows], power, rows, load[rows], assumed[rows], wet[rows], state)
