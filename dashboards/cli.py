@@ -32,6 +32,7 @@ from dashboards.commands import (
     site,
     solve,
     store,
+    synth,
     year,
 )
 from dashboards.commands.output import complain
@@ -55,6 +56,7 @@ COMMANDS = (
     headroom.headroom,
     export.export,
     console.console,
+    synth.synth,
     demo.demo,
 )
 """Commands in the order in which ``--help`` lists them; the name of the function is the name of the command."""

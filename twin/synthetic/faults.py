@@ -83,7 +83,8 @@ class Fault:
     @property
     def text(self) -> str:
         """As :func:`fault_of` reads it."""
-        return f"{self.kind}:{self.element}@{np.datetime_as_string(self.since, unit='s')}Z={self.size:g}"
+        amount = "" if self.size == self.usual else f"={self.size:g}"
+        return f"{self.kind}:{self.element}@{np.datetime_as_string(self.since, unit='s')}Z{amount}"
 
 
 def _since_s(fault: Fault, time: np.ndarray) -> Floats:
