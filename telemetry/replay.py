@@ -54,6 +54,7 @@ def replay(
     """
     if chunk < 1:
         raise UsageError(f"a chunk of {chunk} steps is not possible; give 1 or more")
+    store = store.pinned()
     whole = window(store, start, end, step_s)
     first = step_of(whole, seek) if seek is not None else 0
     levels = choose_levels(site, store, whole)

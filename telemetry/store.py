@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -57,6 +57,7 @@ class Store:
 
     where: str
     options: Mapping[str, str] = field(default_factory=dict)
+    _readings: DeltaTable | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def open(cls, where: str | Path, options: Mapping[str, str] | None = None) -> Store:
@@ -96,6 +97,10 @@ class Store:
             store._make("quarantine", QUARANTINE, [])
             store._make("readings", FACTS, ["day"])
         return cls.open(where, options)
+
+    def pinned(self) -> Store:
+        """The same store for reading, with the readings as they are now: what is ingested later is not seen."""
+        return self if self._readings is not None else replace(self, _readings=self.table("readings"))
 
     def anywhere(self) -> Store:
         """The same store by an address that holds for a process in any folder."""
@@ -262,6 +267,8 @@ class Store:
         Raises:
             StoreError: it is not there, or its log cannot be read.
         """
+        if self._readings is not None and name == "readings":
+            return self._readings
         try:
             return DeltaTable(self.url(name), storage_options=dict(self.options) or None)
         except TableNotFoundError as fault:
