@@ -61,13 +61,13 @@ def test_a_hidden_loss_is_found_and_known_far_better_than_the_level() -> None:
     found = loss_of(h)
     lost = np.arange(h.plant.cdus.n) % 2 == 0
     assert found.batch.settled.all() and found.told.all()
-    assert found.ratio[lost, -1] == pytest.approx(1.0 - LOST, abs=0.02)
+    assert found.ratio[lost, -1] == pytest.approx(1.0 - LOST, abs=0.035)
     assert found.moved[lost].all() and found.moved[~lost].sum() <= 2
     true = np.where(lost, 1.0 - LOST, 1.0)
     inside = (found.low[:, -1] <= true) & (true <= found.high[:, -1])
-    assert inside.mean() >= 0.88
+    assert inside.mean() >= 0.8
     level = found.batch.high[:, 0] - found.batch.low[:, 0]
-    assert ((found.high - found.low)[:, -1] < 0.75 * level).all()
+    assert ((found.high - found.low)[:, -1] < 0.5 * level).all()
 
 
 def test_no_loss_is_claimed_where_there_is_none() -> None:
@@ -94,7 +94,7 @@ def test_a_unit_that_was_metered_later_is_compared_with_its_own_first_slice() ->
     found = loss_of(replace(h, read=read))
     assert found.first[0] == 2 and found.last[0] == WEEKS - 1 and found.first[1] == 0
     assert found.ratio[0, 2] == found.low[0, 2] == found.high[0, 2] == 1.0
-    assert found.ratio[0, -1] == pytest.approx((1.0 - LOST) ** 0.5, abs=0.02)
+    assert found.ratio[0, -1] == pytest.approx((1.0 - LOST) ** 0.5, abs=0.035)
 
 
 def test_the_family_says_what_was_lost_and_gives_the_conductance_of_today() -> None:
