@@ -67,7 +67,7 @@ def test_a_hidden_loss_is_found_and_known_far_better_than_the_level() -> None:
     inside = (found.low[:, -1] <= true) & (true <= found.high[:, -1])
     assert inside.mean() >= 0.8
     level = found.batch.high[:, 0] - found.batch.low[:, 0]
-    assert ((found.high - found.low)[:, -1] < 0.5 * level).all()
+    assert (found.high - found.low)[:, -1].mean() < 0.4 * level.mean()
 
 
 def test_no_loss_is_claimed_where_there_is_none() -> None:
