@@ -37,8 +37,8 @@ bench: $(VENV)/.installed-test ## Measure, and write benchmarks/results.json and
 verification: $(VENV)/.installed-test peers ## Write docs/verification.md: how far we are from what others wrote
 	@RACKTWIN_NEED_PEERS=1 RACKTWIN_VERIFICATION=docs/verification.md $(BIN)/python -m pytest -m agreement -p no:xdist $(PYTEST_ARGS)
 
-fidelity: $(VENV)/.installed-test ## Hold the twin against recordings in DATA; writes benchmarks/fidelity.json and docs/fidelity.md
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.fidelity --data "$(DATA)"
+fidelity: $(VENV)/.installed-test ## Hold the twin against recordings in DATA and synthetic plants; writes benchmarks/fidelity.json and docs/fidelity.md
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.fidelity --synthetic --data "$(DATA)"
 
 peers: $(PEERS)/.installed ## Make .venv-peers with the programs that tests and bench compare with
 

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from benchmarks.fidelity.page import write
-from benchmarks.fidelity.registry import reports
+from benchmarks.fidelity.registry import reports, synthetic
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,6 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fidelity", description="Hold the twin against measured plants.")
     parser.add_argument("--data", type=Path, default=root.parent / "shared" / "data", help="folder of the recordings")
     parser.add_argument("--out", type=Path, default=root, help="folder with benchmarks/ and docs/ to write into")
+    parser.add_argument("--synthetic", action="store_true", help="also hold it against synthetic plants, whose truth is known (minutes)")
     asked = parser.parse_args(arguments)
     began = time.perf_counter()
 
@@ -33,6 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not found:
         told(f"{asked.data} has no recording that is known here; nothing is written")
         return 2
+    found += synthetic(told) if asked.synthetic else []
     write(found, absent, asked.out)
     for row in (r for report in found for r in report.rows):
         goal = "" if row.goal is None else f"  goal {row.goal:g}: {'met' if row.met else 'NOT met'}"
