@@ -20,7 +20,9 @@ from scipy.optimize import least_squares
 
 from topology.axes import Bools, Floats
 from topology.errors import NotConverged
-from twin.forecast.calibrate import normal as after
+from twin.forecast.calibrate.normal import covariance as covariance_of
+from twin.forecast.calibrate.normal import noise as noise_of
+from twin.forecast.calibrate.normal import told
 from twin.forecast.calibrate.priors import Z90, Fitted, Prior
 
 PASSES = 3
@@ -108,10 +110,10 @@ def calibrate(model: Model, priors: Sequence[Prior], passes: int = PASSES) -> Ca
     for _ in range(passes):
         z = problem.solve(z, noise, free)
         noise = problem.noise(z)
-    free = after.told(problem.normal(z, noise))
+    free = told(problem.normal(z, noise))
     z = problem.solve(np.where(free, z, 0.0), noise, free)
     noise = problem.noise(z)
-    covariance = after.covariance(problem.normal(z, noise), free)
+    covariance = covariance_of(problem.normal(z, noise), free)
     deviation = np.sqrt(np.diag(covariance))
     fitted = {}
     for k, p in enumerate(priors):
@@ -156,7 +158,7 @@ class _Problem:
         return z
 
     def noise(self, z: Floats) -> dict[str, float]:
-        return {b.name: float(after.noise(b.residual, b.scale)) for b in self.blocks(z)}
+        return {b.name: float(noise_of(b.residual, b.scale)) for b in self.blocks(z)}
 
     def normal(self, z: Floats, noise: dict[str, float]) -> Floats:
         """Normal matrix at an estimate; the inverse of the covariance."""
