@@ -32,6 +32,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from topology.errors import ScaleError, UsageError
 from twin.carried import Carried, call, packed
+from twin.solvers.threads import cores
 
 S = TypeVar("S")
 S_co = TypeVar("S_co", covariant=True)
@@ -101,11 +102,6 @@ def engine_of(text: str) -> Engine:
     if kind == "dask" and (not rest or "://" in rest):
         return Engine(kind, 0 if rest else cores(), rest)
     raise UsageError(f"there is no engine {text!r}; write serial, processes, processes:4, dask or dask:tcp://HOST:8786")
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def map_chunks(

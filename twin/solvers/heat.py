@@ -16,6 +16,7 @@ from twin.solvers.plantside import SideOut, evaporate
 from twin.solvers.plates import plates
 from twin.solvers.scatter import grouped, sum_by
 from twin.solvers.thermal import Inputs, Layout, Out, fixed_point
+from twin.solvers.threads import shared
 from twin.state import Ambient, FlowState, HeatState, Loads
 
 MAX_PASSES = 200
@@ -103,7 +104,8 @@ def solve_heat(
     out = _allocate(plant, row.size)
     side, outside = side_of(plant), side_out(plant, row.size)
     cdus, units = _exchangers(plant.cdus), _exchangers(plant.air_units)
-    fixed_point(_layout(plant), cdus, units, side, inp, out, outside, HEAT_TOLERANCE, MAX_PASSES)
+    lay = _layout(plant)
+    shared(lambda a, b: fixed_point(lay, cdus, units, side, inp, out, outside, HEAT_TOLERANCE, MAX_PASSES, a, b), row.size)
     if (out.change > 100.0 * HEAT_TOLERANCE).any():
         s = int(np.argmax(out.change))
         raise NotConverged(

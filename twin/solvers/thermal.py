@@ -286,11 +286,11 @@ def _total(row: Floats) -> float:
 
 @kernel
 def fixed_point(
-    lay: Layout, cx: Exchangers, ax: Exchangers, side: Side, inp: Inputs, out: Out, outside: SideOut, tolerance: float, passes: int
-) -> None:
-    """Repeat the passes of every scenario until no unknown moves."""
-    scenarios = inp.flow.size
-    for s in range(scenarios):
+    lay: Layout, cx: Exchangers, ax: Exchangers, side: Side, inp: Inputs, out: Out, outside: SideOut, tolerance: float, passes: int,
+    first: int, last: int,
+) -> None:  # fmt: skip
+    """Repeat the passes of each scenario from ``first`` on, ``last`` left out, until no unknown of it moves."""
+    for s in range(first, last):
         t_fws = lay.loop_set_c.copy()
         t_hall = lay.hall_set_c.copy()
         phi = np.ones(t_fws.size)
