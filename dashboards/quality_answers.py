@@ -21,9 +21,9 @@ LOWEST = 20
 
 def judged(
     session: Session, start: dt.datetime | None = None, end: dt.datetime | None = None, step_s: float = 60.0,
-    progress: Progress | None = None,
+    progress: Progress | None = None, engine: str = "serial",
 ) -> Quality:  # fmt: skip
-    """Every sensor of a session's store over a window.
+    """Every sensor of a session's store over a window, on an engine of :mod:`twin.scale`.
 
     Raises:
         TelemetryError: there is no store, or it is empty.
@@ -31,7 +31,7 @@ def judged(
     """
     if session.store is None:
         raise TelemetryError("quality needs telemetry: give --store DIR")
-    return trust(session.site, session.store, start, end, step_s, progress)
+    return trust(session.site, session.store, start, end, step_s, progress, engine)
 
 
 def answer(quality: Quality, lowest: int = LOWEST) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from dashboards.commands.options import Json, SiteArgument, duration_s, open_session, time_of
+from dashboards.commands.options import Engine, Json, SiteArgument, duration_s, open_session, time_of
 from dashboards.commands.output import emit, steps, table
 
 _Store = Annotated[str, typer.Option("--store", metavar="DIR", help="Telemetry store that `racktwin ingest` made.", show_default=False)]
@@ -30,7 +30,8 @@ SENSORS, EACH = 12, 6
 
 
 def quality(
-    site: SiteArgument, store: _Store, start: _Start = None, end: _End = None, step: _Step = "60s", csv: _Csv = None, as_json: Json = False
+    site: SiteArgument, store: _Store, start: _Start = None, end: _End = None, step: _Step = "60s", csv: _Csv = None,
+    engine: Engine = "serial", as_json: Json = False,
 ) -> None:  # fmt: skip
     """Say which sensors can be trusted: per sensor a score, the reason and since when.
 
@@ -46,7 +47,7 @@ def quality(
     if csv is not None:
         exports.format_of(csv)
     with steps("looking") as told:
-        found = quality_answers.judged(session, first, last, step_s, told)
+        found = quality_answers.judged(session, first, last, step_s, told, engine)
     answer = quality_answers.answer(found)
     if csv is not None:
         tables = (quality_answers.doubt_table(found.doubts), quality_answers.sensor_table(found.verdicts))
