@@ -43,7 +43,7 @@ class Loss:
         told: (N,) data tell the change from first to last: its deviation is at most a share
             :data:`twin.forecast.calibrate.normal.INFORMED` of what it was beforehand.
         batch: the fit behind it: :data:`twin.forecast.calibrate.exchangers.PARAMETERS`, then the steps.
-        half: half width (90 %) of a step beforehand, in the logarithm.
+        step_frac: half width (90 %) of a step beforehand, in the logarithm.
     """
 
     ratio: Floats
@@ -53,7 +53,7 @@ class Loss:
     last: Ints
     told: Bools
     batch: Batch
-    half: float
+    step_frac: float
 
     @property
     def moved(self) -> Bools:
@@ -66,7 +66,7 @@ class Loss:
         prior = PARAMETERS[0]
         weight = np.zeros(len(self.batch.priors))
         weight[0] = prior.deviation
-        weight[len(PARAMETERS) : len(PARAMETERS) + self.last[element]] = self.half / Z90
+        weight[len(PARAMETERS) : len(PARAMETERS) + self.last[element]] = self.step_frac / Z90
         middle, wide = (float(v[element]) for v in self.batch.contrast(weight))
         ends = [min(max(math.exp(middle + sign * Z90 * wide), prior.bounds[0]), prior.bounds[1]) for sign in (-1.0, 1.0)]
         return Fitted(math.exp(middle), (ends[0], ends[1]), prior, True)
