@@ -131,6 +131,25 @@ def residuals(out: Console, found: dict[str, Any]) -> None:
         out.print(f"  {_percent(found['assumed_frac'])} of the load's samples were filled in")
 
 
+def checked(out: Console, answer: dict[str, Any]) -> None:
+    """Whether an exported window came out the same."""
+    verdict = "reproduced to the last bit" if answer["same"] else "NOT reproduced"
+    out.print(f"{answer['folder']}: {verdict}: {answer['site']}, {answer['start']} to {answer['end']}, {answer['steps']:,} steps")
+    out.print(f"  {answer['arrays'] - len(answer['arrays_different'])} of {answer['arrays']} arrays and "
+              f"{answer['files'] - len(answer['files_different'])} of {answer['files']} files are what they were")  # fmt: skip
+    for f in answer["files_different"]:
+        out.print(f"  {f['file']}: {f['state']}")
+    if not answer["site_same"]:
+        out.print("  the site or its calibration is another one")
+    if answer["arrays_different"]:
+        out.print(f"  other bits: {', '.join(answer['arrays_different'])}")
+    for s in answer["steps_different"]:
+        size = f"{s['largest']:.3g} {s['unit']}".rstrip()
+        out.print(f"  {s['quantity']}: {s['steps']:,} steps differ, by {size} at most, from {s['first']} on")
+    for v in answer["versions_different"]:
+        out.print(f"  {v['name']}: {v['then']} then, {v['now']} now")
+
+
 def _percent(fraction: float | None) -> str:
     from dashboards.readable import percent
 

@@ -63,11 +63,13 @@ class Table:
     record: bool = False
 
 
-def csv_bytes(table: Table) -> bytes:
-    """A table as CSV UTF-8, units in the names of the columns, full precision."""
+def csv_bytes(table: Table, units: bool = False) -> bytes:
+    """A table as CSV UTF-8, units in the names of the columns and on demand in a second row, full precision."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([f.name for f in table.fields])
+    if units:
+        writer.writerow([f.unit for f in table.fields])
     writer.writerows([["" if v is None else v.isoformat() if isinstance(v, dt.date) else v for v in row] for row in table.rows])
     return out.getvalue().encode()
 
