@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -39,35 +39,32 @@ class Sums:
 
     Attributes:
         count: samples.
-        error: sum of prediction minus measurement.
-        square: sum of its squares.
-        measured: sum of the measurements.
-        relative: sum of absolute errors over their measurements, those that are not 0.
         some: measurements that are not 0.
+        totals: sums over the samples of prediction minus measurement, of its square and of the measurement, and over those
+            measurements that are not 0 of the absolute error over the measurement.
     """
 
     count: int = 0
-    error: float = 0.0
-    square: float = 0.0
-    measured: float = 0.0
-    relative: float = 0.0
     some: int = 0
+    totals: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
 
     def __add__(self, other: Sums) -> Sums:
         """Both pieces as one."""
-        return Sums(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+        a, b, c, d = (x + y for x, y in zip(self.totals, other.totals, strict=True))
+        return Sums(self.count + other.count, self.some + other.some, (a, b, c, d))
 
     @property
     def score(self) -> Score:
         """The score of all samples; NaN throughout with fewer than two."""
         if self.count < 2:
             return Score(*4 * (float("nan"),), self.count)
-        mean, free = self.measured / self.count, self.count - 1
+        error, square, measured, relative = self.totals
+        mean, free = measured / self.count, self.count - 1
         return Score(
-            cv_rmse_frac=float(np.sqrt(self.square / free) / mean) if mean else float("nan"),
-            nmbe_frac=self.error / (free * mean) if mean else float("nan"),
-            mape_frac=self.relative / self.some if self.some else float("nan"),
-            rmse=float(np.sqrt(self.square / self.count)),
+            cv_rmse_frac=float(np.sqrt(square / free) / mean) if mean else float("nan"),
+            nmbe_frac=error / (free * mean) if mean else float("nan"),
+            mape_frac=relative / self.some if self.some else float("nan"),
+            rmse=float(np.sqrt(square / self.count)),
             count=self.count,
         )
 
@@ -80,7 +77,7 @@ def sums(predicted: Floats, measured: Floats, mask: Bools | None = None) -> Sums
     y, error = measured[good], (predicted - measured)[good]
     some = y != 0.0
     relative = float(np.abs(error[some] / y[some]).sum())
-    return Sums(int(y.size), float(error.sum()), float((error**2).sum()), float(y.sum()), relative, int(some.sum()))
+    return Sums(int(y.size), int(some.sum()), (float(error.sum()), float((error**2).sum()), float(y.sum()), relative))
 
 
 def score(predicted: Floats, measured: Floats, mask: Bools | None = None) -> Score:
