@@ -153,8 +153,8 @@ def report(told: Told) -> Report:
         _row("kinds of constants told by data whose own share is outside 86 to 94 %", len(outside), "kinds", None, None),
     )
     text = (
-        f"Hidden constants of {SEEDS} plants on the site `{TEMPLATE}`, seeds 0 to {SEEDS - 1}, none left out: {DAYS} days of quarter hours. "
-        "Each constant is drawn on its own. `racktwin calibrate` gives each a 90 % interval; counted is how many hold the truth "
+        f"Hidden constants of {SEEDS} plants on the site `{TEMPLATE}`: seeds 0 to {SEEDS - 1}, none left out, {DAYS} days of quarter hours "
+        "each. Each constant is drawn on its own. `racktwin calibrate` gives each a 90 % interval; counted is how many hold the truth "
         "([how](synthetic.md)). A constant counts as told where data take away half of its prior variance; the others keep their prior.",
     )
     findings = (f"Outside 86 to 94 % by themselves: {', '.join(outside)}.",) if outside else ()

@@ -10,12 +10,13 @@ from benchmarks.fidelity.frame import Report, Told
 from benchmarks.fidelity.groups import GROUPS
 from benchmarks.fidelity.hidden import report as hidden
 from benchmarks.fidelity.node_meter import NODE_METER
+from benchmarks.fidelity.planted import report as planted
 from benchmarks.fidelity.pod import POD
 from benchmarks.fidelity.supplies import SUPPLIES
 from topology.errors import RacktwinError
 
 RECORDINGS = (POD, SUPPLIES, CLUSTER, NODE_METER, GROUPS)
-SYNTHETIC: tuple[Callable[[Told], Report], ...] = (hidden,)
+SYNTHETIC: tuple[Callable[[Told], Report], ...] = (hidden, planted)
 """What is held against synthetic plants, whose truth is known."""
 
 

@@ -31,6 +31,11 @@ DRIFT_S = 1.5 * 86400.0
 """Time in which the gain of a flow meter walks off."""
 FOULING_S = 21.0 * 86400.0
 """Time in which an exchanger fouls."""
+SPIKES_WITHIN_S = 86400.0
+"""Time in which all spikes of one fault happen."""
+SPIKE_SHARE = 0.6
+"""How far a spike is above its reading, over that."""
+HOUR_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,8 @@ class Fault:
         doc: one line for people, ``size`` explained.
         axes: axes of the plant whose elements may have it.
         usual: size where none is given.
+        shows: tests of ``racktwin quality`` that name it for what it is.
+        within_s: how far from its first moment they may put its begin.
     """
 
     element: str
@@ -54,6 +61,8 @@ class Fault:
     doc: ClassVar[str] = ""
     axes: ClassVar[tuple[str, ...]] = ()
     usual: ClassVar[float] = 0.0
+    shows: ClassVar[tuple[str, ...]] = ()
+    within_s: ClassVar[float] = 0.0
 
     @classmethod
     def places(cls, real: Plant) -> tuple[str, ...]:
@@ -98,6 +107,7 @@ class FouledPlate(Fault):
 
     kind, axes, usual = "fouled-plate", ("racks",), 1.3
     doc = "thermal resistance of a rack's cold plates times SIZE"
+    shows, within_s = ("fouled_plate",), 3.0 * HOUR_S
 
     @classmethod
     def places(cls, real: Plant) -> tuple[str, ...]:
@@ -114,6 +124,7 @@ class FouledCdu(Fault):
 
     kind, axes, usual = "fouled-cdu", ("cdus",), 0.2
     doc = "a CDU's exchanger loses the share SIZE of its conductance within three weeks"
+    shows, within_s = ("fouling",), 7.0 * 86400.0
 
     @classmethod
     def places(cls, real: Plant) -> tuple[str, ...]:
@@ -131,6 +142,7 @@ class DriftedFlow(Fault):
 
     kind, axes, usual = "drifted-flow", ("cdus",), 0.08
     doc = "a CDU's flow meter comes to read the share SIZE too much within a day and a half"
+    shows, within_s = ("flow_drift",), 12.0 * HOUR_S
 
     def spoil(self, plant: Plant, time: np.ndarray, readings: Readings, seed: int) -> None:
         """Gain of its meter on the IT side."""
@@ -143,6 +155,7 @@ class SwappedCords(Fault):
 
     kind, axes = "swapped-cords", ("racks",)
     doc = "readings of a rack's cords A and B are exchanged"
+    shows, within_s = ("swapped_cords",), 6.0 * HOUR_S
 
     @classmethod
     def places(cls, real: Plant) -> tuple[str, ...]:
@@ -166,6 +179,7 @@ class StuckTemperature(Fault):
 
     kind, axes = "stuck-temperature", tuple(_TEMPERATURE)
     doc = "a temperature (of a rack's accelerators, of the return of a CDU or loop) stays at one value"
+    shows, within_s = ("stuck",), 0.5 * HOUR_S
 
     @classmethod
     def places(cls, real: Plant) -> tuple[str, ...]:
@@ -187,6 +201,7 @@ class SkewedClock(Fault):
 
     kind, axes, usual = "skewed-clock", ("racks", "cdus"), 420.0
     doc = "times of a rack's hosts, or of a CDU, are SIZE seconds ahead"
+    shows, within_s = ("clock",), 6.0 * HOUR_S
 
     def spoil(self, plant: Plant, time: np.ndarray, readings: Readings, seed: int) -> None:
         """Readings of ``size`` seconds ago; those of hosts alone for a rack, whose shelf and cords have clocks of their own."""
@@ -207,6 +222,7 @@ class Gap(Fault):
 
     kind, axes, usual = "gap", ("racks", "cdus"), 2.0
     doc = "everything that is read of a rack or CDU is lost for SIZE hours"
+    shows, within_s = ("gap",), 0.5 * HOUR_S
 
     def spoil(self, plant: Plant, time: np.ndarray, readings: Readings, seed: int) -> None:
         """Nothing arrives."""
@@ -217,15 +233,12 @@ class Gap(Fault):
                 values[rows, n] = np.nan
 
 
-SPIKES_WITHIN_S = 86400.0
-SPIKE_SHARE = 0.6
-
-
 class Spikes(Fault):
     """Single readings are far off."""
 
     kind, axes, usual = "spikes", ("racks", "cdus"), 3.0
     doc = "SIZE single readings (of a rack's power, of a CDU's supply temperature) within a day are too high by half and more"
+    shows, within_s = ("spike",), SPIKES_WITHIN_S
 
     def spoil(self, plant: Plant, time: np.ndarray, readings: Readings, seed: int) -> None:
         """Raise some readings."""
