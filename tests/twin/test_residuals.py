@@ -69,6 +69,15 @@ def test_a_seek_beside_the_window_is_refused(p: Plant, store: Store) -> None:
         list(pieces(p, store, START, END, STEP_S, seek=START.replace(tzinfo=None)))
 
 
+def test_a_window_without_power_is_refused_and_says_what_there_is(p: Plant, store: Store) -> None:
+    late = END + dt.timedelta(days=3)
+    for run in (lambda: follow(p, store, END, late, 3600.0), lambda: list(pieces(p, store, END, late, 3600.0))):
+        with pytest.raises(
+            TelemetryError, match=r"no power of any rack was measured from 2026-06-02T09:20.*the store holds from 2026-06-01"
+        ):
+            run()
+
+
 def test_the_load_is_no_check_on_itself(p: Plant, store: Store, told: Summary) -> None:
     assert told.inputs["rack power"] == p.racks.ids
     assert set(told.residuals) == set(READ) - {"rack power"}

@@ -10,13 +10,14 @@ from functools import cached_property
 
 import numpy as np
 
+from telemetry.bins import Window
 from telemetry.dense import window
 from telemetry.rackpower import RackPower, rack_power
 from telemetry.replay import choose_levels, spans
 from telemetry.series import weakest
 from telemetry.store import Store
 from topology.axes import Bools, Floats, Ints
-from topology.errors import Finding
+from topology.errors import Finding, TelemetryError
 from topology.plant import Plant
 from twin.forecast.gaps import held
 from twin.headroom.cases import Progress
@@ -193,6 +194,8 @@ def follow(
     work = _Work(plant, store, step_s, choose_levels(plant.site, store, whole))
     with workers(engine, work) as crew:
         power = joined(crew.map(_read, list(spans(whole, READ_STEPS))))
+        if not power.known.any():
+            raise unmeasured(store, whole)
         load, assumed = filled(plant, power.power_w)
         wet = np.where(np.isfinite(power.wet_bulb_c), power.wet_bulb_c, plant.site.settings.design_wet_bulb_c)
         size, steps = CHUNK_SOLVES * chunk_steps(plant.racks.n), power.time.size
@@ -201,6 +204,14 @@ def follow(
         rows = crew.map(_solve, [(load[a : a + size], wet[a : a + size]) for a in range(0, steps, size)], told)
         solve_s = clock.perf_counter() - began
     return assembled(plant, work.table, power, (load, assumed, wet), stacked(rows), solve_s)
+
+
+def unmeasured(store: Store, whole: Window) -> TelemetryError:
+    """What to raise where a window holds no power of any rack."""
+    found = store.span()
+    holds = f"from {found[0].isoformat()} to {found[1].isoformat()}" if found else "nothing"
+    text = f"no power of any rack was measured from {whole.start.isoformat()} to {whole.end.isoformat()}; the store holds {holds}"
+    return TelemetryError(text)
 
 
 def assembled(

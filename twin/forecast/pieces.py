@@ -19,7 +19,7 @@ from telemetry.replay import choose_levels, spans, step_of
 from telemetry.store import Store
 from topology.axes import Bools, Floats
 from topology.plant import Plant
-from twin.forecast.follow import READ_STEPS, chunk_steps, filled
+from twin.forecast.follow import READ_STEPS, chunk_steps, filled, unmeasured
 from twin.loads import from_power
 from twin.solvers.steady import solve_steady
 from twin.state import Ambient, SteadyState
@@ -78,7 +78,7 @@ def pieces(
         Pieces in order of time, of :func:`twin.forecast.follow.chunk_steps` steps each, fewer at the end of what is read at a time.
 
     Raises:
-        TelemetryError: the store is empty and the window open.
+        TelemetryError: the store is empty, or the window holds no power of any rack.
         UsageError: a window, step or seek that is not possible.
     """
     whole = window(store, start, end, step_s)
@@ -88,6 +88,8 @@ def pieces(
     size, design = chunk_steps(plant.racks.n), plant.site.settings.design_wet_bulb_c
     stretch = first // READ_STEPS
     before = _before(read, whole, stretch, _may_show(plant, store, whole))
+    if not np.isfinite(before).any():
+        raise unmeasured(store, whole)
     for k in range(stretch, -(-last // READ_STEPS)):
         power = read(k)
         load, assumed = filled(plant, np.concatenate([before[None, :], power.power_w]))
