@@ -211,7 +211,7 @@ def calibrated(site: Site, rows: Sequence[Constant]) -> Site:
     for row in rows:
         if row.parameter in FACTORS and FACTORS[row.parameter].axis == "sku":
             of_sku.setdefault(row.element, {})[row.parameter] = row.value
-    skus = {name: _sku(site.model("sku", name, Sku), factors) for name, factors in of_sku.items()}
+    skus = {name: sku_with(site.model("sku", name, Sku), factors) for name, factors in of_sku.items()}
     entries = {**site.catalog.entries, "sku": MappingProxyType({**site.catalog.entries.get("sku", {}), **skus})}
     return site.with_(catalog=Catalog(entries=MappingProxyType(entries)), calibration=tuple(merged.values()))
 
@@ -221,8 +221,13 @@ def _inside(site: Site, element: str) -> bool:
     return element.rpartition("/")[0] in site.cdus
 
 
-def _sku(sku: Sku, factor: Mapping[str, float]) -> Sku:
-    """A SKU with its power curve and supplies scaled; parts that do not move keep theirs."""
+def sku_with(sku: Sku, factor: Mapping[str, float]) -> Sku:
+    """A SKU with its power curve and supplies scaled; parts that do not move keep theirs.
+
+    Args:
+        sku: the SKU.
+        factor: factors of :data:`FACTORS` by name; one that is not named is 1.
+    """
     idle, swing, bend = (factor.get(n, 1.0) for n in ("idle_factor", "swing_factor", "exponent_factor"))
 
     def part(p: Part) -> Part:

@@ -177,9 +177,37 @@ def _ahead(sku: Sku) -> Floats:
 
 
 def _part_w(part: Part, utilisation: float) -> float:
+    return float(_part_at(part, np.asarray(utilisation)))
+
+
+def _part_at(part: Part, utilisation: Floats) -> Floats:
+    """Power of a part at utilisations of any shape."""
     if part.group == "fixed":
-        return part.count * part.max_w
-    return float(part.count * (part.idle_w + (part.max_w - part.idle_w) * utilisation**part.exponent))
+        return np.full(utilisation.shape, part.count * part.max_w)
+    return np.asarray(part.count * (part.idle_w + (part.max_w - part.idle_w) * utilisation**part.exponent))
+
+
+def sku_at(sku: Sku, utilisation: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Power of one rack with all its parts at one utilisation, any shape.
+
+    Args:
+        sku: the rack.
+        utilisation: of every part [1].
+
+    Returns:
+        Power at its input, of its parts, of one accelerator, and of parts that are fed beside its conversion stages [W].
+    """
+    parts = [_part_at(p, utilisation) for p in sku.parts]
+    beside = sum((w for w, p in zip(parts, sku.parts, strict=True) if not p.converted), np.zeros(utilisation.shape))
+    it: Floats = np.sum(parts, axis=0)
+    count = sum(p.count for p in sku.parts if p.chip == sku.chip)
+    chips = sum((w for w, p in zip(parts, sku.parts, strict=True) if p.chip == sku.chip), np.zeros(utilisation.shape))
+    return stages_input_w(sku, it - beside) + beside, it, chips / max(count, 1), beside
+
+
+def stages_input_w(sku: Sku, output_w: Floats) -> Floats:
+    """Power into a rack's conversion stages at a power out of them, any shape [W]."""
+    return _through(sku, output_w)[0]
 
 
 def _sku_row(sku: Sku, parts_w: list[float]) -> tuple[float, float, float, float, float]:

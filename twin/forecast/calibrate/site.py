@@ -17,6 +17,7 @@ from twin.forecast.calibrate.cdus import cdus
 from twin.forecast.calibrate.plates import plates
 from twin.forecast.calibrate.pumps import pumps
 from twin.forecast.calibrate.seen import Seen
+from twin.forecast.calibrate.skus import skus
 from twin.forecast.calibrate.told import Drift, Told
 from twin.forecast.calibrate.towers import outside
 
@@ -39,6 +40,12 @@ class Family:
 
 
 _ALL: tuple[Family, ...] = (
+    Family(
+        "skus",
+        "power curves and supplies of SKUs, draw and cords of racks",
+        "rack power beside utilisation, or in two places of a rack: input, output of its supplies, cords",
+        skus,
+    ),
     Family("cdus", "conductance, valve flow and sensors of CDUs", "flow, supply and return of CDUs, both sides where there are two", cdus),
     Family(
         "pumps",
