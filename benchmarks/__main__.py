@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from benchmarks import feeds, folders, loops, meshes, networks, rides, solving, storing, years
+from benchmarks import feeds, folders, loops, meshes, reading, rides, solving, storing, years
 from benchmarks.harness import Row, write
 
 NOTES = (
@@ -46,7 +46,7 @@ def main() -> int:
         feeds.rows(),
         loops.rows(),
         meshes.rows(),
-        networks.networks(),
+        reading.reading(),
         rides.rows(),
         years.years(),
     ):

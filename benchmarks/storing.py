@@ -21,12 +21,12 @@ from topology.generate import generate
 END = dt.datetime(2026, 11, 22, tzinfo=dt.UTC)
 
 
-def source_files(folder: Path, racks: list[str], rows: int, files: int) -> list[Path]:
-    """Rack power at 15 s, one row a rack and time, in files of equal length."""
-    rng = np.random.default_rng(0)
+def source_files(folder: Path, racks: list[str], rows: int, files: int, first: int = 0) -> list[Path]:
+    """Rack power at 15 s, one row a rack and time, in files of equal length; those from the ``first`` on."""
+    rng = np.random.default_rng(first)
     made, each = [], rows // files // len(racks)
     start = np.datetime64("2026-11-01", "us")
-    for k in range(files):
+    for k in range(first, first + files):
         t = start + (np.arange(k * each, (k + 1) * each) * 15_000_000).astype("timedelta64[us]")
         table = pa.table({
             "time": pa.array(np.repeat(t, len(racks)), pa.timestamp("us", tz="UTC")),

@@ -1,0 +1,35 @@
+"""Frames of a whole store in a process of their own, one thread: prints seconds and peak memory as JSON."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+
+import numpy as np
+import pyarrow as pa
+
+from telemetry.frames import frames
+from telemetry.store import Store
+
+
+def main(where: str) -> None:
+    """One-minute frames of the power of every element of a store."""
+    pa.set_cpu_count(1)
+    pa.set_io_thread_count(1)
+    store = Store.open(where)
+    elements = sys.stdin.read().split()
+    began = time.perf_counter()
+    read = frames(store, elements, "power_w", None, None, 60.0)
+    taken = time.perf_counter() - began
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    print(
+        json.dumps(
+            {"seconds": taken, "peak_gb": peak / 1e9, "cells": int(np.isfinite(read.values).sum()), "sum": float(np.nansum(read.values))}
+        )
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
