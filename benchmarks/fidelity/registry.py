@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.fidelity.cluster import CLUSTER
+from benchmarks.fidelity.fouled import report as fouled
 from benchmarks.fidelity.frame import Report, Told
 from benchmarks.fidelity.groups import GROUPS
 from benchmarks.fidelity.hidden import report as hidden
@@ -16,7 +17,7 @@ from benchmarks.fidelity.supplies import SUPPLIES
 from topology.errors import RacktwinError
 
 RECORDINGS = (POD, SUPPLIES, CLUSTER, NODE_METER, GROUPS)
-SYNTHETIC: tuple[Callable[[Told], Report], ...] = (hidden, planted)
+SYNTHETIC: tuple[Callable[[Told], Report], ...] = (hidden, fouled, planted)
 """What is held against synthetic plants, whose truth is known."""
 
 

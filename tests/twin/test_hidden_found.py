@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from benchmarks.fidelity.fouled import followed
 from benchmarks.fidelity.hidden import HIGH, LOW, Held, by_kind, held, share
 from topology.generate import generate
 from topology.plant import plant
@@ -37,3 +38,12 @@ def test_no_kind_of_constant_is_wrong_as_a_rule(found: list[Held]) -> None:
     """A kind whose intervals held the truth 9 times in 10 falls below this with a chance of one in a thousand or so."""
     for k in by_kind(found):
         assert k.inside > 0.9 - 4.0 * np.sqrt(0.09 / k.number), k
+
+
+def test_what_exchangers_lose_over_weeks_is_told_with_an_honest_interval() -> None:
+    row = plant(generate("row"))
+    units = [u for seed in range(4) for u in followed(row, seed, 35)]
+    assert len(units) == 8 and all(u.true_frac < -0.03 for u in units)
+    assert all(u.told.moved and u.told.change_frac < 0.0 for u in units)
+    assert sum(u.inside for u in units) >= 6
+    assert max(abs(u.told.change_frac - u.true_frac) for u in units) < 0.05
