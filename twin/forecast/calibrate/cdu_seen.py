@@ -117,7 +117,7 @@ def cdu_seen(plant: Plant, read: Mapping[str, Floats], behind_w: Floats | None =
     n, axis = plant.cdus.n, plant.cdus
     read = {name: thinned(values, enough) for name, values in read.items()}
     behind_w = None if behind_w is None else thinned(behind_w, enough)
-    steps = next((v.shape[0] for v in read.values()), 0)
+    steps = next((v.shape[0] for v in (*read.values(), behind_w) if v is not None), 0)
 
     def of(channel: str) -> Floats:
         values = np.ascontiguousarray(read[channel].T) if channel in read else np.full((n, steps), np.nan)
