@@ -8,7 +8,7 @@ by the number of its text and never by the text itself.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,12 +72,7 @@ def row_groups(table: DeltaTable, url: str, options: Mapping[str, str], wanted: 
         OSError: a file cannot be read.
         pyarrow.ArrowException: a file is broken.
     """
-    files = _files(table, wanted)
-    remote = None if "://" not in url else filesystem_of(url, options)
-
-    def opened(path: str) -> pq.ParquetFile:
-        where = str(Path(url) / path) if remote is None else remote.open_input_file(path)
-        return pq.ParquetFile(where, read_dictionary=list(CATEGORIES), pre_buffer=remote is not None)
+    files, opened = _files(table, wanted), _opener(url, options)
 
     def pieces() -> Iterator[tuple[pq.ParquetFile, int, dt.date, _Left]]:
         for day, path in files:
@@ -92,6 +87,33 @@ def row_groups(table: DeltaTable, url: str, options: Mapping[str, str], wanted: 
             chosen = _chosen(batch, wanted, left)
             if chosen.num_rows:
                 yield _laid_out(chosen, wanted.columns, day)
+
+
+def span_us(table: DeltaTable, url: str, options: Mapping[str, str]) -> tuple[int, int] | None:
+    """First and last time of a table, since 1970 UTC [us]; ``None`` where it is empty. Arguments as in :func:`row_groups`."""
+    files, opened = _files(table, Wanted(None, None, None, None, ())), _opener(url, options)
+    ends: list[int] = []
+    for day in {files[0][0], files[-1][0]} if files else ():
+        for path in (p for d, p in files if d == day):
+            file = opened(path)
+            for number in range(file.metadata.num_row_groups):
+                low, high = _ranges(file.metadata.row_group(number)).get("time", (None, None))
+                if low is None or high is None:  # a file without statistics: look at the times themselves
+                    found = pc.min_max(file.read_row_group(number, columns=["time"])["time"]).as_py()
+                    low, high = found["min"], found["max"]
+                ends += [_us(t) for t in (low, high) if t is not None]
+    return (min(ends), max(ends)) if ends else None
+
+
+def _opener(url: str, options: Mapping[str, str]) -> Callable[[str], pq.ParquetFile]:
+    """How a file of a table is opened by its path there."""
+    remote = None if "://" not in url else filesystem_of(url, options)
+
+    def opened(path: str) -> pq.ParquetFile:
+        where = str(Path(url) / path) if remote is None else remote.open_input_file(path)
+        return pq.ParquetFile(where, read_dictionary=list(CATEGORIES), pre_buffer=remote is not None)
+
+    return opened
 
 
 def _files(table: DeltaTable, wanted: Wanted) -> list[tuple[dt.date, str]]:

@@ -35,7 +35,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from telemetry.dayfiles import filesystem_of, sorted_writer, unsorted_days
 from telemetry.readings import FACTS_CODED
 from telemetry.remote import unusable
-from telemetry.rowgroups import Wanted, row_groups
+from telemetry.rowgroups import Wanted, row_groups, span_us
 from telemetry.schema import FACTS, QUARANTINE
 from topology.errors import StoreError, TelemetryError
 
@@ -44,6 +44,7 @@ FORGOTTEN = 0
 FORGOTTEN = 0
 """Attempt of a file that is not stored, or was taken out again."""
 _LONGEST_WRITE_H = 24
+_MICROSECOND = dt.timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,19 +166,13 @@ class Store:
             raise unusable(self.where, "read", fault) from fault
 
     def span(self) -> tuple[dt.datetime, dt.datetime] | None:
-        """First and last time in the store, ``None`` where it is empty; from the files' statistics."""
-        adds = pa.table(self.table("readings").get_add_actions(flatten=True))
-        if not adds.num_rows or "min.time" not in adds.column_names:
-            return None
-        # statistics may be rounded to milliseconds: look at the readings of the first and of the last day
-        days = pc.min_max(adds["partition.day"]).as_py()
-        first, last = (self._extreme(d) for d in (days["min"], days["max"]))
-        return (first[0], last[1]) if first and last else None
-
-    def _extreme(self, day: dt.date) -> tuple[dt.datetime, dt.datetime] | None:
-        table = self._dataset("readings", ()).to_table(columns=["time"], filter=ds.field("day") == day)
-        found = pc.min_max(table["time"]).as_py()
-        return (found["min"], found["max"]) if found["min"] is not None else None
+        """First and last time in the store, ``None`` where it is empty; from the footers of the files of its first and last day."""
+        try:
+            found = span_us(self.table("readings"), self.url("readings"), self.options)
+        except (DeltaError, OSError, pa.ArrowException) as fault:
+            raise unusable(self.where, "read", fault) from fault
+        epoch = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+        return None if found is None else (epoch + found[0] * _MICROSECOND, epoch + found[1] * _MICROSECOND)
 
     def rows(self) -> int:
         """How many readings are stored."""
@@ -289,7 +284,7 @@ class Store:
 
 def _us(time: dt.datetime | None) -> int | None:
     """A time as microseconds since 1970 UTC."""
-    return None if time is None else (_utc(time) - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)
+    return None if time is None else (_utc(time) - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // _MICROSECOND
 
 
 def _utc(time: dt.datetime) -> dt.datetime:
