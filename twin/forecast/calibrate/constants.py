@@ -7,6 +7,7 @@ hidden constants from the same priors. Widths that no standard or datasheet give
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from twin.forecast.calibrate.priors import Prior
@@ -65,3 +66,8 @@ _SENSORS = {
 }
 SENSORS: Mapping[tuple[str, str], Prior] = MappingProxyType(_SENSORS)
 """Prior of a sensor's ``gain`` or ``bias`` by (quantity, parameter); what is not here is taken as exact."""
+
+
+def named_gain(name: str, quantity: str) -> Prior:
+    """Prior of the gain of a meter under another name, for fits with several meters of one quantity."""
+    return replace(SENSORS[quantity, "gain"], name=name)

@@ -20,6 +20,7 @@ from twin.forecast.follow import chunk_steps, filled, joined
 from twin.headroom.cases import Progress
 from twin.loads import from_power
 from twin.observe import present
+from twin.scale import map_chunks
 from twin.solvers.scatter import sum_by
 from twin.solvers.steady import solve_steady
 from twin.state import Ambient
@@ -46,6 +47,8 @@ class Seen:
         behind_w: (T, L) heat that the units of each TCS loop take, which is what racks and pumps give to it, as the solver has it.
         outside_w: (T, L) heat that towers and dry coolers of each facility loop reject, as the solver has it.
         dry_bulb_c: (T,) outdoor dry bulb, NaN where not read.
+        gear_w: (T, G) power of mechanical gear as the solver has it.
+        series_per_w: (N,) loss of each power element in its impedance over the square of its output [1/W], as the solver has it.
     """
 
     plant: Plant
@@ -60,6 +63,8 @@ class Seen:
     behind_w: Floats
     outside_w: Floats
     dry_bulb_c: Floats
+    gear_w: Floats
+    series_per_w: Floats
 
     @property
     def since(self) -> dt.date:
@@ -78,9 +83,18 @@ class Seen:
 
 def seen(
     plant: Plant, store: Store, start: dt.datetime | None = None, end: dt.datetime | None = None, step_s: float = STEP_S,
-    progress: Progress | None = None,
+    progress: Progress | None = None, engine: str = "serial",
 ) -> Seen:  # fmt: skip
     """Read what the store holds of a plant and solve the plant under it.
+
+    Args:
+        plant: the plant as known so far.
+        store: where the readings are.
+        start: first time, with a zone; the first in the store where ``None``.
+        end: last time, excluded; the last in the store, included, where ``None``.
+        step_s: length of a step.
+        progress: told how much of the solving is done.
+        engine: where it is solved, see :func:`twin.scale.workers`; the answer is the same on each.
 
     Raises:
         TelemetryError: the store is empty, or holds no power of any rack in the window.
@@ -91,33 +105,39 @@ def seen(
     load, assumed = filled(plant, power.power_w)
     read = {name: f.values for name, f in present(plant, store, cut.start, cut.end, step_s).items()}
     dry = frames(store, (SITE,), "dry_bulb_c", cut.start, cut.end, step_s).values[:, 0]
-    return looked_at(plant, cut, read, load, ~assumed, _utilisation(plant, store, cut), power.wet_bulb_c, dry, progress)
+    return looked_at(plant, cut, read, load, ~assumed, _utilisation(plant, store, cut), power.wet_bulb_c, dry, progress, engine)
 
 
 def looked_at(
     plant: Plant, cut: Window, read: Mapping[str, Floats], load_w: Floats, known: Bools, utilisation: Floats, wet_bulb_c: Floats,
-    dry_bulb_c: Floats | None = None, progress: Progress | None = None,
+    dry_bulb_c: Floats | None = None, progress: Progress | None = None, engine: str = "serial",
 ) -> Seen:  # fmt: skip
-    """Solve a plant under measured load; arguments as in :class:`Seen`."""
+    """Solve a plant under measured load; arguments as in :class:`Seen` and :func:`seen`."""
     design = plant.site.settings.design_wet_bulb_c
     wet = np.where(np.isfinite(wet_bulb_c), wet_bulb_c, design)
     dry = np.full(wet.shape, np.nan) if dry_bulb_c is None else dry_bulb_c
-    flows, behind, outside = [], [], []
     size = chunk_steps(plant.racks.n)
-    for a in range(0, load_w.shape[0], size):
-        warm = np.maximum(dry[a : a + size], wet[a : a + size])
-        air = Ambient(wet[a : a + size], warm) if np.isfinite(warm).all() else Ambient(wet[a : a + size])
-        state = solve_steady(plant, from_power(plant, load_w[a : a + size]), air)
-        flows.append(state.flow.rack_kg_s)
-        behind.append(sum_by(state.heat.cdu_w, plant.cdus.loop, plant.loops.n))
-        gone = sum_by(state.heat.tower_w, plant.towers.fws, plant.loops.n) + sum_by(state.heat.dry_w, plant.dry_coolers.fws, plant.loops.n)
-        outside.append(gone)
-        if progress:
-            progress(min(a + size, load_w.shape[0]), load_w.shape[0])
+    cuts = [slice(a, a + size) for a in range(0, load_w.shape[0], size)]
+    warm = np.maximum(dry, wet)
+    done = map_chunks(_solved, [(load_w[c], wet[c], warm[c]) for c in cuts], engine, progress, shared=plant)
+    flows, behind, outside, gear, series = (np.concatenate([d[k] for d in done]) for k in range(5))
     return Seen(
-        plant, cut.time, cut.step_s, MappingProxyType(dict(read)), load_w, known, utilisation, wet_bulb_c, np.concatenate(flows),
-        np.concatenate(behind), np.concatenate(outside), dry,
+        plant, cut.time, cut.step_s, MappingProxyType(dict(read)), load_w, known, utilisation, wet_bulb_c, flows, behind, outside, dry,
+        gear, series.mean(axis=0),
     )  # fmt: skip
+
+
+def _solved(plant: Plant, chunk: tuple[Floats, Floats, Floats]) -> tuple[Floats, ...]:
+    """A few steps solved: coolant of racks, heat of loops taken and rejected, power of gear, loss in impedances over output squared."""
+    load_w, wet_c, dry_c = chunk
+    air = Ambient(wet_c, dry_c) if np.isfinite(dry_c).all() else Ambient(wet_c)
+    state = solve_steady(plant, from_power(plant, load_w), air)
+    taken = sum_by(state.heat.cdu_w, plant.cdus.loop, plant.loops.n)
+    gone = sum_by(state.heat.tower_w, plant.towers.fws, plant.loops.n) + sum_by(state.heat.dry_w, plant.dry_coolers.fws, plant.loops.n)
+    p, out = plant.power, state.power.out_w
+    own = p.loss_fixed_w + p.loss_frac * out + np.where(p.r_per_w > 0.0, 0.0, p.loss_quad_per_w) * out**2
+    series = np.divide(state.power.loss_w - own, out**2, out=np.zeros_like(out), where=(p.r_per_w > 0.0) & (out > 0.0))
+    return state.flow.rack_kg_s, taken, gone, state.heat.gear_w, series
 
 
 def _utilisation(plant: Plant, store: Store, cut: Window) -> Floats:

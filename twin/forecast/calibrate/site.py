@@ -14,6 +14,7 @@ from types import MappingProxyType
 from topology.errors import Finding, UsageError, nearest
 from topology.overlay import Constant
 from twin.forecast.calibrate.cdus import cdus
+from twin.forecast.calibrate.feeds import feeds
 from twin.forecast.calibrate.plates import plates
 from twin.forecast.calibrate.pumps import pumps
 from twin.forecast.calibrate.seen import Seen
@@ -45,6 +46,12 @@ _ALL: tuple[Family, ...] = (
         "power curves and supplies of SKUs, draw and cords of racks",
         "rack power beside utilisation, or in two places of a rack: input, output of its supplies, cords",
         skus,
+    ),
+    Family(
+        "feeds",
+        "losses of UPSs, transformers and lines, and gains of their meters",
+        "power before and after an element: its own meters, or those of all that hangs below it",
+        feeds,
     ),
     Family("cdus", "conductance, valve flow and sensors of CDUs", "flow, supply and return of CDUs, both sides where there are two", cdus),
     Family(

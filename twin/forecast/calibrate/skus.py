@@ -33,7 +33,7 @@ from topology.axes import Bools, Floats, Ints
 from topology.models import Sku
 from topology.overlay import sku_with
 from twin.forecast.calibrate.classes import Classes, classes_of
-from twin.forecast.calibrate.constants import PRIORS, SENSORS
+from twin.forecast.calibrate.constants import PRIORS, SENSORS, named_gain
 from twin.forecast.calibrate.fit import Block
 from twin.forecast.calibrate.nested import Nested, calibrate_nested
 from twin.forecast.calibrate.priors import Prior
@@ -53,11 +53,6 @@ POINTS = 129
 """Points of the tables that a curve is read from."""
 
 
-def _gain(name: str, quantity: str) -> Prior:
-    p = SENSORS[quantity, "gain"]
-    return Prior(name, p.value, p.interval, p.source, p.log, p.bounds)
-
-
 SHARED = (
     *(PRIORS[n] for n in (*CURVE, *SUPPLY)),
     Prior("chip share", 1.0, (1.0 - CHIP_SHARE, 1.0 / (1.0 - CHIP_SHARE)), "estimate", log=True),
@@ -67,7 +62,7 @@ METERS: Mapping[str, tuple[str, str]] = MappingProxyType({
     "chip": ("power_w", ""),
 })  # fmt: skip
 """Meters of a rack that have a gain: quantity and part."""
-OWN = (PRIORS["draw_factor"], PRIORS["share_factor"], *(_gain(name, quantity) for name, (quantity, _) in METERS.items()))
+OWN = (PRIORS["draw_factor"], PRIORS["share_factor"], *(named_gain(name, quantity) for name, (quantity, _) in METERS.items()))
 TOLD = ("input", "output", "cord a", "cord b")
 """Gains that are told; that of accelerators stands for many sensors."""
 
