@@ -49,7 +49,7 @@ class Hidden:
 
 
 def hidden(
-    plant: Plant, factors: tuple[str, ...], channels: tuple[str, ...], seed: int, steps: int = 384, step_s: float = 900.0,
+    plant: Plant, factors: tuple[str, ...], channels: tuple[str, ...], seed: int, steps: int = 256, step_s: float = 900.0,
     noise: float = 0.3, wet_c: float = 12.0,
 ) -> Hidden:  # fmt: skip
     """Draw, solve and read.

@@ -44,13 +44,13 @@ def seen(h: Hidden) -> Seen:
 @pytest.fixture(scope="module")
 def wet() -> list[Hidden]:
     p = plant(generate("frontier"))
-    return [hidden(p, ("lg_factor",), METERS, seed, wet_c=10.0) for seed in range(4)]
+    return [hidden(p, ("lg_factor",), METERS, seed, wet_c=10.0) for seed in range(3)]
 
 
 @pytest.fixture(scope="module")
 def dry() -> list[Hidden]:
     p = plant(dry_site(1))
-    return [hidden(p, ("approach_factor",), METERS, seed, wet_c=8.0) for seed in range(12)]
+    return [hidden(p, ("approach_factor",), METERS, seed, wet_c=8.0) for seed in range(8)]
 
 
 def test_hidden_ratios_of_cells_are_in_their_intervals(wet: list[Hidden]) -> None:
