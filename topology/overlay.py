@@ -216,6 +216,23 @@ def calibrated(site: Site, rows: Sequence[Constant]) -> Site:
     return site.with_(catalog=Catalog(entries=MappingProxyType(entries)), calibration=tuple(merged.values()))
 
 
+def composed(before: Iterable[Constant], rows: Iterable[Constant]) -> tuple[Constant, ...]:
+    """One overlay that does what two do, one after the other: factors are multiplied, errors of sensors are those told last.
+
+    Args:
+        before: constants that lay over the site already.
+        rows: constants that were found on top of them.
+    """
+    found = {row.key: row for row in before}
+    for row in rows:
+        was = found.get(row.key)
+        if was is not None and row.parameter not in SENSOR:
+            low, high = (None if end is None else end * was.value for end in (row.low, row.high))
+            row = replace(row, value=row.value * was.value, low=low, high=high)
+        found[row.key] = row
+    return tuple(found.values())
+
+
 def _inside(site: Site, element: str) -> bool:
     """Whether an id names the pumps inside a CDU, which have no row of their own."""
     return element.rpartition("/")[0] in site.cdus

@@ -21,6 +21,8 @@ from twin.forecast.calibrate.seen import Seen
 from twin.forecast.calibrate.skus import skus
 from twin.forecast.calibrate.told import Drift, Told
 from twin.forecast.calibrate.towers import outside
+from twin.headroom.cases import Progress
+from twin.scale import map_chunks
 
 
 @dataclass(frozen=True)
@@ -96,34 +98,49 @@ class SiteCalibration:
         return tuple(t.constant(self.since, self.until) for t in self.told if prior or t.fitted.identifiable)
 
 
-def calibrate_site(what: Seen, chosen: Sequence[str] = (), progress: Callable[[str], None] | None = None) -> SiteCalibration:
+def calibrate_site(
+    what: Seen, chosen: Sequence[str] = (), progress: Progress | None = None, engine: str = "serial"
+) -> SiteCalibration:  # fmt: skip
     """Fit every family that telemetry can say something about.
 
     Args:
         what: what was seen.
         chosen: names of families; all where empty.
-        progress: told the name of each family before it is fitted.
+        progress: told how many families are done.
+        engine: where they are fitted, see :func:`twin.scale.workers`; the answer is the same on each.
 
     Raises:
         UsageError: an unknown family.
+        ScaleError: the engine cannot be used, or lost its workers.
     """
     for name in chosen:
         if name not in FAMILIES:
             raise UsageError(f"there is no family {name!r} of constants; {nearest(name, FAMILIES)}")
-    told: list[Told] = []
-    drifts: list[Drift] = []
-    count: dict[str, int] = {}
-    for name in chosen or FAMILIES:
-        if progress:
-            progress(name)
-        before = len(told)
-        for item in FAMILIES[name].fit(what):
-            if isinstance(item, Drift):
-                drifts.append(item)
-            else:
-                told.append(item)
-        count[name] = len(told) - before
-    return SiteCalibration(tuple(told), tuple(drifts), what.since, what.until, tuple(_nothing(count)), what.time.size, count)
+    names = tuple(dict.fromkeys(chosen)) or tuple(FAMILIES)
+    found = dict(zip(names, map_chunks(_fit, names, engine, progress, shared=what), strict=True))
+    told = _once(t for items in found.values() for t in items if isinstance(t, Told))
+    drifts = tuple(t for items in found.values() for t in items if isinstance(t, Drift))
+    count = {name: sum(isinstance(t, Told) for t in items) for name, items in found.items()}
+    return SiteCalibration(told, drifts, what.since, what.until, tuple(_nothing(count)), what.time.size, count)
+
+
+def _fit(what: Seen, name: str) -> tuple[Told | Drift, ...]:
+    """One family."""
+    return tuple(FAMILIES[name].fit(what))
+
+
+def _once(told: Iterable[Told]) -> tuple[Told, ...]:
+    """Each constant once; where two families tell of one (a meter that stands in both), the surer word counts."""
+    best: dict[tuple[str, ...], Told] = {}
+    for t in told:
+        key = t.element, t.parameter, t.quantity, t.part
+        if key not in best or _width(t) < _width(best[key]):
+            best[key] = t
+    return tuple(best.values())
+
+
+def _width(t: Told) -> float:
+    return t.fitted.interval[1] - t.fitted.interval[0]
 
 
 def _nothing(count: Mapping[str, int]) -> Iterable[Finding]:
