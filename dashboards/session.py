@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from dashboards.replay_window import Asked, PlayedWindow, play_window
 from telemetry.rackpower import RackPower, rack_power
 from telemetry.replay import replay as chunks_of
 from telemetry.store import Store
@@ -310,14 +311,18 @@ class Session:
             raise TelemetryError("a replay needs telemetry: give --store DIR")
         return Player(self.plant, self.store, start, end, step_s, seek=seek, steps=steps, residuals=residuals)
 
+    def played(self, asked: Asked, progress: Progress | None = None) -> PlayedWindow:
+        """A window with every meter's residuals, remembered."""
+        return self._keep(("played", asked), lambda: play_window(self, asked, progress))
+
     def calibrate(
         self, start: dt.datetime | None = None, end: dt.datetime | None = None, step_s: float = STEP_S, families: Sequence[str] = (),
-        progress: Progress | None = None,
+        progress: Progress | None = None, engine: str = "serial",
     ) -> SiteCalibration:  # fmt: skip
-        """Learn the site's own constants from a window of the store."""
+        """Learn the site's own constants from a window of the store, on an engine of :mod:`twin.scale`."""
         if self.store is None:
             raise TelemetryError("a calibration needs telemetry: give --store DIR")
-        return calibrate_site(seen(self.plant, self.store, start, end, step_s, progress), families)
+        return calibrate_site(seen(self.plant, self.store, start, end, step_s, progress, engine), families, progress, engine)
 
     def history(self) -> History | None:
         """Quarter-hour rack power of the whole store; ``None`` without a store."""
