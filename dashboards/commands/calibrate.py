@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from dashboards.commands.options import Calibration, Json, SiteArgument, duration_s, open_session, time_of
+from dashboards.commands.options import Calibration, Engine, Json, SiteArgument, duration_s, open_session, time_of
 from dashboards.commands.output import emit, note, note_findings, steps, table
 
 _Store = Annotated[str, typer.Option("--store", metavar="DIR", help="Telemetry store that `racktwin ingest` made.", show_default=False)]
@@ -35,25 +35,26 @@ SHOWN = 30
 
 def calibrate(
     site: SiteArgument, store: _Store, start: _Start = None, end: _End = None, step: _Step = "15min", family: _Family = None,
-    out: _Out = None, everything: _All = False, calibration: Calibration = None, as_json: Json = False,
+    out: _Out = None, everything: _All = False, calibration: Calibration = None, engine: Engine = "serial", as_json: Json = False,
 ) -> None:  # fmt: skip
     """Learn a site's own constants from its telemetry: power curves, losses, exchangers, plates, pumps, errors of sensors.
 
-    Each comes with a 90 % interval. A constant that the data cannot tell keeps what was known before, and this is said. What was told goes
-    into a file that every other command takes with --calibration.
+    Each comes with a 90 % interval. A constant that the data cannot tell keeps what was known before, and why is said. What was told goes
+    into a file that every other command takes with --calibration. With --calibration here, the file that is written holds both: what
+    was known from before, and what was found on top of it.
 
     Example: `racktwin calibrate mysite --store mystore --out calibration.csv`, then
     `racktwin headroom mysite --sku gb300-nvl72 --calibration calibration.csv`.
     """
     first, last, step_s = time_of(start, "--start"), time_of(end, "--end"), duration_s(step, "--step")
     session = open_session(site, store, calibration)
-    with steps("solving") as told:
-        found = session.calibrate(first, last, step_s, tuple(family or ()), told)
+    with steps("solving, then fitting") as told:
+        found = session.calibrate(first, last, step_s, tuple(family or ()), told, engine)
     from dashboards import calibration_answers
-    from topology.overlay import write_overlay
+    from topology.overlay import composed, write_overlay
 
-    answer = calibration_answers.calibration(found)
-    rows = found.overlay(prior=everything)
+    answer = calibration_answers.calibration(session.plant, found)
+    rows = composed(session.site.calibration, found.overlay(prior=everything))
     if out is not None:
         write_overlay(rows, out)
         answer["file"] = str(out)
@@ -67,26 +68,39 @@ def calibrate(
 def _show(screen: Console, name: str, answer: dict[str, Any], everything: bool) -> None:
     screen.print(f"{name}: {answer['since']} to {answer['until']}, {answer['steps']:,} steps")
     screen.print(f"  {len(answer['told'])} constants were told by data, {len(answer['kept_prior'])} keep what was known before")
-    for title, key in (("Told by data", "told"), ("Kept what was known before", "kept_prior")):
+    screen.print()
+    screen.print(table("By kind", _KINDS, [_kind(k) for k in answer["kinds"]], _KINDS[1:-1]))
+    for title, key in (("Told by data, those furthest from the catalog first", "told"), ("Kept what was known before", "kept_prior")):
         rows = answer[key]
         if rows and (key == "told" or everything):
             screen.print()
-            more = f", the first {SHOWN} of {len(rows)}" if len(rows) > SHOWN else ""
-            screen.print(table(title + more, _HEADS, [_row(r) for r in rows[:SHOWN]], _HEADS[2:]))
+            more = f", {SHOWN} of {len(rows)}" if len(rows) > SHOWN else ""
+            screen.print(table(title + more, _HEADS, [_row(r) for r in rows[:SHOWN]], _HEADS[2:5]))
     moved = [d for d in answer["drifts"] if d["moved"]]
     if answer["drifts"]:
         screen.print()
-        screen.print(f"Followed over time: {len(answer['drifts'])} elements, {len(moved)} of them moved")
+        screen.print(f"Followed over time: {len(answer['drifts'])}, of which {len(moved)} moved for certain")
         for d in sorted(moved, key=lambda d: -abs(d["change_frac"]))[:SHOWN]:
             screen.print(f"  {d['sentence']}")
 
 
-_HEADS = ("element", "constant", "value", "90 % interval", "known before", "samples")
+_KINDS = ("constant", "told", "kept", "half interval", "before", "why the rest was kept")
+
+
+def _kind(k: dict[str, Any]) -> tuple[str, ...]:
+    half = f"{k['half_interval']:.3f}" if k["told"] else "-"
+    why = "; ".join(k["why_kept"][:2]) + (f"; and {len(k['why_kept']) - 2} more" if len(k["why_kept"]) > 2 else "")
+    return _named(k), f"{k['told']:,}", f"{k['kept_prior']:,}", half, f"{k['half_prior']:.3f}", why
+
+
+_HEADS = ("element", "constant", "value", "90 % interval", "known before", "catalog to this site")
 
 
 def _row(r: dict[str, Any]) -> tuple[str, ...]:
-    what = r["parameter"] if not r["quantity"] else f"{r['parameter']} of {' '.join(x for x in (r['part'], r['quantity']) if x)}"
-    return (
-        r["element"], what, f"{r['value']:.3f}", f"{r['low']:.3f} to {r['high']:.3f}", f"{r['prior_low']:.3f} to {r['prior_high']:.3f}",
-        f"{r['samples']:,}",
-    )  # fmt: skip
+    then = ", ".join(f"{f['text_catalog']} to {f['text_value']}" for f in r["figures"])
+    own, before = (f"{r[low]:.3f} to {r[high]:.3f}" for low, high in (("low", "high"), ("prior_low", "prior_high")))
+    return r["element"], _named(r), f"{r['value']:.3f}", own, before, then or (r["note"] or "")
+
+
+def _named(r: dict[str, Any]) -> str:
+    return r["parameter"] if not r["quantity"] else f"{r['parameter']} of {' '.join(x for x in (r['part'], r['quantity']) if x)}"
