@@ -10,7 +10,8 @@ from dashboards.exports.tables import Field, Table
 from telemetry.quality.doubt import Doubt, stamp
 from telemetry.quality.judge import Quality, Verdict
 from topology.errors import TelemetryError
-from twin.trust import Progress, trust
+from twin.scale import Progress
+from twin.trust import trust
 
 if TYPE_CHECKING:
     from dashboards.session import Session
@@ -27,11 +28,11 @@ def judged(
 
     Raises:
         TelemetryError: there is no store, or it is empty.
-        UsageError: a window or step that is not possible.
+        UsageError: a window, step or engine that is not possible.
     """
     if session.store is None:
         raise TelemetryError("quality needs telemetry: give --store DIR")
-    return trust(session.site, session.store, start, end, step_s, progress, engine)
+    return trust(session.plant, session.store, start, end, step_s, progress, engine)
 
 
 def answer(quality: Quality, lowest: int = LOWEST) -> dict[str, Any]:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from telemetry.bins import Window
-from telemetry.quality import reporting, values
+from telemetry.quality import clocks, reporting, values
 from telemetry.quality.doubt import Doubt, Sensor, detectors_of
 from telemetry.quality.series import Sensors, bounded, place, quantities, sensors
+from telemetry.quality.together import BUSY, busy_by, together
 from telemetry.schema import COUNTERS, SITE
 from telemetry.store import Store
 from topology.kinds import DRAWING
@@ -30,6 +31,8 @@ NAMEPLATE_MARGIN, IDLE_MARGIN = 1.1, 0.6
 HOUR_S = 3600.0
 DETECTORS = detectors_of(reporting, values)
 """Tests of one bundle of readings, in order."""
+TOGETHER = detectors_of(clocks)
+"""Tests of all meters that follow the load, together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +113,18 @@ def look(site: Site, store: Store, chunk: Chunk, margin_s: float = MARGIN_S) -> 
         0, (chunk.end - chunk.start).total_seconds(), HOUR_S
     ).astype("timedelta64[s]")
     covered: dict[tuple[str, str], list[np.ndarray]] = {}
+    busy, like = [], None
     for bundle in _bundles(site, store, window, chunk.start):
         seen += [bundle.sensor(i) for i in range(bundle.n)]
         numbers.append([bundle.readings, bundle.interval_s, bundle.lost_s, bundle.first, bundle.last])
         doubts += [d for check in DETECTORS for d in check.run(bundle) if d.until > chunk.start or d.since >= chunk.start]
         covered.setdefault((bundle.level, bundle.quantity), []).append(_hourly(bundle, hours))
+        if bundle.quantity in BUSY:
+            busy.append(busy_by(bundle))
+        like = bundle
+    if like is not None:
+        found = together(site, busy, like)
+        doubts += [d for check in TOGETHER for d in check.run(found) if d.until > chunk.start]
     coverage = {key: _mean_rows(np.concatenate(parts, axis=1)) for key, parts in covered.items()}
     empty = [np.zeros(0, kind) for kind in ("i8", "f8", "f8", "M8[us]", "M8[us]")]
     readings, usual, lost, first, last = (np.concatenate(c) for c in zip(empty, *numbers, strict=True))
