@@ -1,20 +1,24 @@
 """Clocks that are off, and readings of one meter that no other meter of the same element shares.
 
 Every series that follows the load of an element is held against another one of the same load at a range of lags. Slow changes are taken
-off first (a running mean), single large steps are cut to a few robust deviations so that no one event decides. At lag ``k`` the linear
-fit leaves errors ``e_k``. Lags are not nested in one another and meters are noisy, so two of them are compared by the test of Vuong
-(Econometrica 57, 1989, p. 307) on ``D_t = e_0^2 - e_k^2``: from the step ``tau`` on
+off first (a running mean). At lag ``k`` the linear fit leaves errors ``e_k`` with the robust deviation ``s_k``. Lags are not nested in one
+another and both meters are noisy, so two lags are compared by the difference of their squares as Vuong does (Econometrica 57, 1989,
+p. 307), squares capped so that no single reading decides:
 
-    z(k, tau) = sum D_t / (sd(D) sqrt(n)) * sqrt((1 - r) / (1 + r)),    n readings, r the autocorrelation of D at one reading,
+    D_t = min(e_0^2 / s_k^2, C^2) - min(e_k^2 / s_k^2, C^2)
+    z(k, tau) = sum over t >= tau of D_t / (sd(D) sqrt(n)) * sqrt((1 - r) / (1 + r)),    n readings from the step tau on
 
-is a standard normal deviate where lag k explains the load no better than none (Wilks, Statistical Methods in the Atmospheric Sciences,
-3rd ed., section 5.2.4, for the factor with r). The largest z gives the lag and its begin; it counts from :data:`LEAST_Z` on. The chance
-that noise alone reaches it in one of n series, K lags and T begins is at most ``n K T Phi(-z)``: 5e-3 for 100 racks, 61 lags and 800
-independent begins at z = 6.  A lag that most elements share is a property of their meters (averaging, transport) and is taken off.
+r is the autocorrelation of D at one reading (Wilks, Statistical Methods in the Atmospheric Sciences, 3rd ed., section 5.2.4); sd(D) is
+taken as 2 at most, the deviation where both errors are independent, so that a load step, which tells most, does not hide itself. Where lag
+k explains the load no better than none, z is a standard normal deviate. The largest z gives the lag and its begin; it counts from
+:data:`LEAST_Z` on. The chance that noise alone reaches it in one of m series with K independent lags and T independent begins is at most
+``m K T Phi(-z)``: 2e-3 a day for 120 series, 10 lags and 5 begins at z = 5.
+A lag that most elements share is a property of their meters (averaging, transport) and is taken off.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 
 import numpy as np
@@ -22,15 +26,17 @@ import numpy as np
 from telemetry.quality.doubt import Doubt, detector, utc
 from telemetry.quality.together import Busy, Key
 
-LEAST_Z = 6.0
+LEAST_Z = 5.0
 LONGEST_S = 1800.0
 """Longest lag that is looked for [s]."""
 SLOW_S = 2.0 * 3600.0
 """Length of the running mean that is taken off [s]."""
-CUT = 4.0
-"""Robust deviations to which steps are cut."""
-LEAST_R = 0.5
-"""Smallest correlation at the best lag."""
+INDEPENDENT = 2.0
+"""Deviation of the difference of two squares of independent normal errors, over their variance."""
+CAP = 12.0
+"""Robust deviations to which errors are capped."""
+LEAST_R, LEAST_R_Z = 0.1, 6.0
+"""Smallest correlation at the best lag, and that times the square root of the number of readings."""
 FEWEST = 40
 """Fewest pairs of readings that a lag rests on."""
 SHORTEST_S = 120.0
@@ -112,25 +118,27 @@ def _lag(b: Busy, key: Key, reference: np.ndarray) -> tuple[float, int, float] |
     good = np.isfinite(shifted).all(axis=1) & np.isfinite(fast_x)
     if good.sum() < FEWEST:
         return None
-    return _best(_cut(fast_x[good]), _cut(shifted[good]), lags, rows[good], b.step_s)
+    return _best(fast_x[good], shifted[good], lags, rows[good], b.step_s)
 
 
 def _best(x: np.ndarray, y: np.ndarray, lags: np.ndarray, rows: np.ndarray, step_s: float) -> tuple[float, int, float] | None:
     if not x.std() > 0.0 or not (y.std(axis=0) > 0.0).all():
         return None
     x0, y0 = x - x.mean(), y - y.mean(axis=0)
-    slope = (x0 @ y0) / (y0**2).sum(axis=0)
-    error = (x0[:, None] - np.maximum(slope, 0.0) * y0) ** 2
+    slope = np.maximum((x0 @ y0) / (y0**2).sum(axis=0), 0.0)
+    error = x0[:, None] - slope * y0
     zero = int(np.flatnonzero(lags == 0)[0])
-    better = error[:, zero : zero + 1] - error
+    scale = np.maximum(MAD * np.median(np.abs(error - np.median(error, axis=0)), axis=0), 1e-12)
+    better = np.minimum((error[:, zero : zero + 1] / scale) ** 2, CAP**2) - np.minimum((error / scale) ** 2, CAP**2)
     count = np.arange(x.size, 0, -1)[:, None]
-    total, square = (np.cumsum(v[::-1], axis=0)[::-1] for v in (better, better**2))
     near = np.array([_near(better[:, k]) for k in range(lags.size)])
-    spread = np.sqrt(np.maximum(square - total**2 / count, 1e-300) * (1.0 + near) / (1.0 - near))
-    z = np.where(count >= FEWEST, total / spread, -np.inf)
+    spread = np.minimum(better.std(axis=0), INDEPENDENT)
+    z = np.cumsum(better[::-1], axis=0)[::-1] / (np.maximum(spread, 1e-12) * np.sqrt(count)) * np.sqrt((1.0 - near) / (1.0 + near))
+    z = np.where(count >= FEWEST, z, -np.inf)
     begin, best = (int(v) for v in np.unravel_index(int(z.argmax()), z.shape))
     tail = slice(begin, None)
-    if best == zero or not np.corrcoef(x[tail], y[tail, best])[0, 1] >= LEAST_R:
+    r = float(np.corrcoef(x[tail], y[tail, best])[0, 1])
+    if best == zero or not r >= max(LEAST_R, LEAST_R_Z / np.sqrt(count[begin, 0])):
         return 0.0, int(rows[0]), 0.0
     return float(lags[best]) * step_s, int(rows[begin]) if begin else 0, float(z[begin, best])
 
@@ -140,13 +148,6 @@ def _near(values: np.ndarray) -> float:
     a, b = values[1:] - values.mean(), values[:-1] - values.mean()
     square = float((a * a).sum() * (b * b).sum())
     return min(max(float((a * b).sum()) / np.sqrt(square), 0.0), 0.99) if square > 0.0 else 0.0
-
-
-def _cut(values: np.ndarray) -> np.ndarray:
-    """Values cut to a few robust deviations around their median, column by column."""
-    middle = np.median(values, axis=0)
-    wide = CUT * MAD * np.median(np.abs(values - middle), axis=0)
-    return np.asarray(np.clip(values, middle - wide, middle + wide))
 
 
 def _running(values: np.ndarray, wide: int) -> np.ndarray:
@@ -190,6 +191,15 @@ def lone_spike(b: Busy) -> Iterator[Doubt]:
 
 
 _SEVERAL = 3
+
+
+def agreed(doubts: list[Doubt]) -> list[Doubt]:
+    """Doubts without spikes that several quantities of an element show at the same time: then the plant moved, and no sensor is off."""
+    spikes = [d for d in doubts if d.detector == "spike"]
+    kinds: dict[tuple[str, dt.datetime], set[tuple[str, str, str]]] = {}
+    for d in spikes:
+        kinds.setdefault((d.element, d.since), set()).add((d.quantity, d.level, d.part if d.level == "cdu" else ""))
+    return [d for d in doubts if d.detector != "spike" or len(kinds[d.element, d.since]) == 1]
 
 
 def _jumps(x: np.ndarray) -> Iterator[tuple[int, int]]:

@@ -39,8 +39,8 @@ class Doubt:
     Attributes:
         element: element of the site.
         part: part of the element; empty for the element as a whole, or where the doubt is about most of its parts.
-        quantity: canonical quantity.
-        level: level at which it reads.
+        quantity: canonical quantity; empty where the doubt is about several of them.
+        level: level at which it reads; empty where the doubt is about several quantities.
         detector: name of the test that found it.
         score: how far readings in the stretch can be trusted no more, 0 to 1.
         reason: one sentence for people.
@@ -186,7 +186,33 @@ def rolled_up(doubts: Iterable[Doubt], parts_of: Mapping[tuple[str, str, str], i
                 replace(worst, part="", reason=reason, since=min(d.since for d in alike), until=max(d.until for d in alike),
                         samples=sum(d.samples for d in alike))
             )  # fmt: skip
-    return tuple(sorted(out, key=lambda d: (d.since, d.sensor, d.detector)))
+    return tuple(sorted(_of_sources(out, slack_s), key=lambda d: (d.since, d.sensor, d.detector)))
+
+
+OF_SOURCES = ("gap", "clock")
+"""Tests whose doubts are about a source of readings: said once of all quantities that it sends."""
+
+
+def _of_sources(doubts: list[Doubt], slack_s: float) -> list[Doubt]:
+    """The same doubt about several quantities of an element at once is one doubt about its source: quantity and level are left empty."""
+    out = [d for d in doubts if d.detector not in OF_SOURCES]
+    rest = sorted((d for d in doubts if d.detector in OF_SOURCES), key=lambda d: d.since)
+    while rest:
+        first = rest[0]
+        same = [d for d in rest if (d.element, d.detector) == (first.element, first.detector)]
+        if first.detector == "gap":
+            same = [d for d in same if _near(d, first, slack_s)]
+        rest = [d for d in rest if d not in same]
+        series = {(d.quantity, d.level, d.part) for d in same}
+        if len(series) == 1:
+            out += same
+            continue
+        longest = max(same, key=lambda d: d.lasts_s)
+        out.append(
+            replace(longest, part="", quantity="", level="", reason=f"{len(series)} of its series alike: {longest.reason}",
+                    since=min(d.since for d in same), until=max(d.until for d in same), samples=sum(d.samples for d in same))
+        )  # fmt: skip
+    return out
 
 
 def _near(a: Doubt, b: Doubt, slack_s: float) -> bool:

@@ -138,43 +138,36 @@ class _Table:
     def _between(self, i: int) -> None:
         """Gaps from the last reading of a chunk to the first of a later one."""
         there = np.flatnonzero(self.readings[i] > 0)
-        usual = float(self.interval_s[i])
-        for a, b in itertools.pairwise(there):
+        for a, b in itertools.pairwise(there.tolist()):
+            around = [float(self.usual[i, c]) for c in (a, b) if self.readings[i, c] >= _TELLS]
+            usual = max(around, default=float(self.interval_s[i]))
             apart = float((self.first[i, b] - self.last[i, a]) / np.timedelta64(1, "s"))
-            self._silent(i, _time(self.last[i, a]) + dt.timedelta(seconds=usual), _time(self.first[i, b]), apart)
+            self._silent(i, _time(self.last[i, a]) + dt.timedelta(seconds=usual), _time(self.first[i, b]), apart, usual)
 
-    def _silent(self, i: int, since: dt.datetime, until: dt.datetime, apart_s: float, ends: bool = True) -> None:
-        usual = float(self.interval_s[i])
+    def _silent(self, i: int, since: dt.datetime, until: dt.datetime, apart_s: float, usual: float, ends: bool = True) -> None:
         if apart_s > LOST * usual:
             self.lost_s[i] += apart_s - usual
         if apart_s > LATE * usual:
             self.gaps.append(silence(self.sensors[i], since, until, usual, ends))
 
     def _edges(self) -> None:
-        """Readings that are missing at the begin of the window, and at its end.
+        """Readings that are missing at the end of the window.
 
-        Before its first reading a sensor is missing from when others of its element and level read: an element that did not
-        report at all was not there. A sensor that others of the same element, quantity and level came after was replaced.
+        A sensor that others of the same element, quantity and level came after was replaced. One that has not read yet was not there:
+        nobody can tell that from a gap.
         """
-        read = self.readings.sum(axis=1) > 0
-        first = np.nanmin(np.where(np.isnat(self.first), _FAR, self.first), axis=1)
         last = np.nanmax(np.where(np.isnat(self.last), -_FAR.astype(np.int64), self.last.astype(np.int64)), axis=1).astype("M8[us]")
-        earliest: dict[tuple[str, str], np.datetime64] = {}
+        first = np.nanmin(np.where(np.isnat(self.first), _FAR, self.first), axis=1)
+        read = np.flatnonzero(self.readings.sum(axis=1) > 0).tolist()
         newest: dict[tuple[str, str, str], np.datetime64] = {}
-        for i, s in enumerate(self.sensors):
-            if read[i]:
-                here, whole = (s.element, s.level), (s.element, s.quantity, s.level)
-                earliest[here] = min(earliest.get(here, first[i]), first[i])
-                newest[whole] = max(newest.get(whole, first[i]), first[i])
-        for i in np.flatnonzero(read).tolist():
-            s, usual = self.sensors[i], float(self.interval_s[i])
-            since = max(_time(earliest[s.element, s.level]), self.start)
-            begun = _time(first[i])
-            self._silent(i, since, begun, (begun - since).total_seconds())
-            ended = _time(last[i])
-            if newest[s.element, s.quantity, s.level] < last[i]:
-                due = ended + dt.timedelta(seconds=usual)
-                self._silent(i, due, self.end, (self.end - ended).total_seconds(), ends=False)
+        for i in read:
+            whole = (self.sensors[i].element, self.sensors[i].quantity, self.sensors[i].level)
+            newest[whole] = max(newest.get(whole, first[i]), first[i])
+        for i in read:
+            s, ended = self.sensors[i], _time(last[i])
+            if newest[s.element, s.quantity, s.level] <= last[i]:
+                usual = float(self.interval_s[i])
+                self._silent(i, ended + dt.timedelta(seconds=usual), self.end, (self.end - ended).total_seconds(), usual, ends=False)
 
     def parts_of(self) -> dict[tuple[str, str, str], int]:
         """Number of parts that read, by (element, quantity, level)."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from telemetry.bins import Window
-from telemetry.quality import clocks, reporting, values
+from telemetry.quality import clocks, frozen, reporting, values
 from telemetry.quality.doubt import Doubt, Sensor, detectors_of
 from telemetry.quality.series import Sensors, bounded, place, quantities, sensors
 from telemetry.quality.together import BUSY, busy_by, together
@@ -31,6 +31,8 @@ NAMEPLATE_MARGIN, IDLE_MARGIN = 1.1, 0.6
 HOUR_S = 3600.0
 DETECTORS = detectors_of(reporting, values)
 """Tests of one bundle of readings, in order."""
+FROZEN = detectors_of(frozen)
+"""Tests of one bundle that count only where another meter says that the element is at work."""
 TOGETHER = detectors_of(clocks)
 """Tests of all meters that follow the load, together."""
 
@@ -113,7 +115,7 @@ def look(site: Site, store: Store, chunk: Chunk, margin_s: float = MARGIN_S) -> 
         0, (chunk.end - chunk.start).total_seconds(), HOUR_S
     ).astype("timedelta64[s]")
     covered: dict[tuple[str, str], list[np.ndarray]] = {}
-    busy, like = [], None
+    busy, like, still = [], None, list[Doubt]()
     for bundle in _bundles(site, store, window, chunk.start):
         seen += [bundle.sensor(i) for i in range(bundle.n)]
         numbers.append([bundle.readings, bundle.interval_s, bundle.lost_s, bundle.first, bundle.last])
@@ -122,9 +124,12 @@ def look(site: Site, store: Store, chunk: Chunk, margin_s: float = MARGIN_S) -> 
         if bundle.quantity in BUSY:
             busy.append(busy_by(bundle))
         like = bundle
+        still += [d for check in FROZEN for d in check.run(bundle) if d.until > chunk.start]
     if like is not None:
         found = together(site, busy, like)
         doubts += [d for check in TOGETHER for d in check.run(found) if d.until > chunk.start]
+        doubts += [d for d in still if frozen.alive(found, d)]
+        doubts = clocks.agreed(doubts)
     coverage = {key: _mean_rows(np.concatenate(parts, axis=1)) for key, parts in covered.items()}
     empty = [np.zeros(0, kind) for kind in ("i8", "f8", "f8", "M8[us]", "M8[us]")]
     readings, usual, lost, first, last = (np.concatenate(c) for c in zip(empty, *numbers, strict=True))

@@ -37,6 +37,7 @@ class Sensors:
         part: part of each (N,).
         group: number of the group of sensors that each is compared with: the parts of its element where it has several, else the
             sensors of the same part of what stands in the same row, or is of the same kind (N,).
+        around: number of the same for elements: the sensors of what stands in the same row, or is of the same kind, parts left aside (N,).
         value: mean of the readings of each step, NaN for none (T, N).
         readings: number of readings of each, those of the margin before the stretch left out (N,).
         interval_s: usual time between two readings of each [s] (N,).
@@ -58,6 +59,7 @@ class Sensors:
     element: tuple[str, ...]
     part: tuple[str, ...]
     group: np.ndarray
+    around: np.ndarray
     value: np.ndarray
     readings: np.ndarray
     interval_s: np.ndarray
@@ -176,7 +178,8 @@ def _bundle(
     names, parts = tuple(o[0] for o in own), tuple(o[1] for o in own)
     endless = np.full(len(own), np.inf)
     return Sensors(
-        quantity, level, window.time, window.step_s, window.end, names, parts, _groups(site, names, parts), dense, count, usual, lost,
+        quantity, level, window.time, window.step_s, window.end, names, parts, _groups(site, names, parts),
+        _groups(site, names, None), dense, count, usual, lost,
         edge[:, 0].astype("datetime64[us]"), edge[:, 1].astype("datetime64[us]"), ragged, tuple(silences), tuple(falls), -endless, endless,
     )  # fmt: skip
 
@@ -194,22 +197,35 @@ def _interval_s(us: np.ndarray, span_s: float) -> tuple[float, float]:
 
 
 def _silent(us: np.ndarray, usual_s: float) -> tuple[float, list[tuple[int, int]]]:
-    """Time in which readings are lost [s], and the gaps (first missing reading, next reading) [us]."""
-    usual = usual_s * 1e6
+    """Time in which readings are lost [s], and the gaps (first missing reading, next reading) [us].
+
+    An interval is held against the usual one and against those just before it: a source may be set to another interval.
+    """
     interval = np.diff(us).astype(np.float64)
+    if not interval.size:
+        return 0.0, []
+    padded = np.r_[np.full(_BEFORE, interval[0]), interval[:-1]]
+    recent = np.median(np.lib.stride_tricks.sliding_window_view(padded, _BEFORE)[-interval.size :], axis=1)
+    usual = np.maximum(usual_s * 1e6, recent)
+    usual[0] = usual_s * 1e6
     lost = float(np.where(interval > LOST * usual, interval - usual, 0.0).sum() / 1e6)
-    return lost, [(int(us[j] + usual), int(us[j + 1])) for j in np.flatnonzero(interval > LATE * usual)]
+    return lost, [(int(us[j] + usual[j]), int(us[j + 1])) for j in np.flatnonzero(interval > LATE * usual)]
 
 
+_BEFORE = 5
 _NOT_A_TIME = np.iinfo(np.int64).min
 
 
-def _groups(site: Site, element: Sequence[str], part: Sequence[str]) -> np.ndarray:
-    """Number of the group that each sensor is compared with."""
+def _groups(site: Site, element: Sequence[str], part: Sequence[str] | None) -> np.ndarray:
+    """Number of the group that each sensor is compared with; by place alone where no parts are given."""
     own: dict[str, int] = {}
     for name in element:
         own[name] = own.get(name, 0) + 1
-    keys = [("parts", e, "") if own[e] >= _PARTS else (*place(site, e), p) for e, p in zip(element, part, strict=True)]
+    where = {name: place(site, name) for name in own}
+    if part is None:
+        keys: list[tuple[str, ...]] = [where[e] for e in element]
+    else:
+        keys = [("parts", e, "") if own[e] >= _PARTS else (*where[e], p) for e, p in zip(element, part, strict=True)]
     number: dict[tuple[str, ...], int] = {}
     return np.array([number.setdefault(k, len(number)) for k in keys], np.int64)
 
@@ -224,7 +240,7 @@ def place(site: Site, element: str) -> tuple[str, str]:
         position = site.positions.get(rack.position)
         return "row", position.row if position is not None else ""
     if cdu is not None:
-        return "loop", cdu.fws or cdu.loop
+        return "loop", cdu.loop if sum(c.loop == cdu.loop for c in site.cdus.values()) > 1 else cdu.fws or cdu.hall
     return "kind", site.kind_of(element) if element in site.elements else element
 
 

@@ -47,7 +47,7 @@ MAD = 1.4826
 RESTART_SHARE = 0.05
 """A counter that falls below this share of what it was has been started again."""
 OUTSIDE_FEWEST = 3
-"""Readings outside what is possible from which it is not a spike."""
+"""Readings one after the other outside what is possible from which it is not a spike."""
 COPIED_FEWEST, COPIED_VALUES = 60, 12
 """Fewest readings, and distinct values among them, from which equal series are a copy and not a coincidence."""
 
@@ -57,22 +57,22 @@ def stuck(s: Sensors) -> Iterator[Doubt]:
     """One and the same value for long while the sensors beside it, or its own history, move; not zero, not a command."""
     if s.quantity in STANDING or s.quantity in COMMANDS:
         return
-    stretches = [_constant(s.value[:, i]) for i in range(s.n)]
+    stretches = [constant(s.value[:, i]) for i in range(s.n)]
     for i, own in enumerate(stretches):
         stride, last = s.stride(i), s.value[:, i]
         long = [(a, b) for a, b in own if (b - a) * s.step_s >= STUCK_S and (b - a) >= STUCK_READINGS * stride and last[a] != 0.0]
         for a, b in long:
             beside = [j for j in np.flatnonzero(s.group == s.group[i]).tolist() if j != i]
-            if _moves(s, stretches, i, a, b, beside):
-                reason = f"reads {_number(s.quantity, float(last[a]))} throughout while {_what(beside)} move" + ("s" if not beside else "")
-                yield s.doubt(i, "stuck", 1.0, reason, a, b)
+            if moves(s, stretches, i, a, b, beside):
+                reason = f"reads {number(s.quantity, float(last[a]))} throughout while {_what(beside)} move" + ("s" if not beside else "")
+                yield s.doubt(i, "stuck", 1.0, reason, a, min(b - 1 + stride, len(s.time)))
 
 
 def _what(beside: list[int]) -> str:
     return f"{len(beside)} sensors beside it" if beside else "it usually"
 
 
-def _constant(column: np.ndarray) -> list[tuple[int, int]]:
+def constant(column: np.ndarray) -> list[tuple[int, int]]:
     """Stretches of one value (first step, one past the last), gaps bridged; single readings are none."""
     known = np.flatnonzero(np.isfinite(column))
     if known.size < 2:
@@ -82,7 +82,7 @@ def _constant(column: np.ndarray) -> list[tuple[int, int]]:
     return [(int(known[a]), int(known[b]) + 1) for a, b in runs(same)]
 
 
-def _moves(s: Sensors, stretches: list[list[tuple[int, int]]], i: int, a: int, b: int, beside: list[int]) -> bool:
+def moves(s: Sensors, stretches: list[list[tuple[int, int]]], i: int, a: int, b: int, beside: list[int]) -> bool:
     """Whether the sensors beside it, and it itself at other times, move more than a reading is rounded to."""
     outside = np.r_[s.value[:a, i], s.value[b:, i]]
     outside = outside[np.isfinite(outside)]
@@ -144,8 +144,8 @@ def spike(s: Sensors) -> Iterator[Doubt]:
             away = float(np.median(v[a:b]) - np.median(np.r_[v[max(a - SPIKE_BESIDE, 0) : a], v[b : b + SPIKE_BESIDE]]))
             first, last = int(known[a]), int(known[b - 1]) + 1
             if not _shared(s, i, first, last, away):
-                far = _number(s.quantity, away, difference=True)
-                read = _number(s.quantity, float(v[a]))
+                far = number(s.quantity, away, difference=True)
+                read = number(s.quantity, float(v[a]))
                 reason = f"reads {read}, {far} from the readings before and after; no sensor beside it moves"
                 yield s.doubt(i, "spike", 1.0, reason, first, last)
 
@@ -201,13 +201,13 @@ def outside(s: Sensors) -> Iterator[Doubt]:
                 ("below", (column < s.low[i]) & (column != 0.0), s.low[i], np.nanmin),
             )
         for side, wrong, bound, worst in sides:
-            if wrong.sum() < OUTSIDE_FEWEST:
+            if not any(b - a >= OUTSIDE_FEWEST for a, b in runs(wrong[np.isfinite(column)])):
                 continue
             steps = np.flatnonzero(wrong)
             share = wrong.sum() / np.isfinite(column).sum()
             reason = (
-                f"{share:.1%} of its readings lie {side} {_number(s.quantity, float(bound))}, the furthest at "
-                f"{_number(s.quantity, float(worst(column)))}: the meter, the SKU, or what stands behind the meter"
+                f"{share:.1%} of its readings lie {side} {number(s.quantity, float(bound))}, the furthest at "
+                f"{number(s.quantity, float(worst(column)))}: the meter, the SKU, or what stands behind the meter"
             )
             yield s.doubt(int(i), "outside", 0.5, reason, int(steps[0]), int(steps[-1]) + 1, int(wrong.sum()))
 
@@ -221,15 +221,15 @@ def counter(s: Sensors) -> Iterator[Doubt]:
         if after > RESTART_SHARE * before and not over:
             bad.setdefault(i, []).append((at, before - after))
     for i, falls in bad.items():
-        text = f"runs backwards {len(falls)} time{'s' if len(falls) > 1 else ''}, by up to {_number(s.quantity, max(f for _, f in falls))}"
+        text = f"runs backwards {len(falls)} time{'s' if len(falls) > 1 else ''}, by up to {number(s.quantity, max(f for _, f in falls))}"
         first, last = utc(falls[0][0]), utc(falls[-1][0])
         yield Doubt(s.element[i], s.part[i], s.quantity, s.level, "counter", 0.5, text, first, last, len(falls))
 
 
-def _number(quantity: str, value: float, difference: bool = False) -> str:
+def number(quantity: str, value: float, difference: bool = False) -> str:
     """A value with its unit.
 
-    >>> _number("power_w", 1250.0), _number("temp_c", -3.0, difference=True)
+    >>> number("power_w", 1250.0), number("temp_c", -3.0, difference=True)
     ('1,250 W', '-3 K')
     """
     unit = split(quantity)[1]
