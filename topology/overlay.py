@@ -241,6 +241,8 @@ def _inside(site: Site, element: str) -> bool:
 def sku_with(sku: Sku, factor: Mapping[str, float]) -> Sku:
     """A SKU with its power curve and supplies scaled; parts that do not move keep theirs.
 
+    What planners allocate for it follows the power of its parts at full utilisation, up or down; its nameplate stays.
+
     Args:
         sku: the SKU.
         factor: factors of :data:`FACTORS` by name; one that is not named is 1.
@@ -256,7 +258,10 @@ def sku_with(sku: Sku, factor: Mapping[str, float]) -> Sku:
     stages = tuple(
         replace(s, fixed_w=fixed * s.fixed_w, loss_frac=load * s.loss_frac, loss_quad_per_w=load * s.loss_quad_per_w) for s in sku.stages
     )
-    return replace(sku, parts=tuple(map(part, sku.parts)), stages=stages)
+    parts = tuple(map(part, sku.parts))
+    full, was = (sum(p.count * p.max_w for p in own) for own in (parts, sku.parts))
+    allocated = sku.allocated_w if full == was else (sku.allocated_w or sku.nameplate_w) * full / was
+    return replace(sku, parts=parts, stages=stages, allocated_w=allocated)
 
 
 def laid_over(plant: Plant, rows: Sequence[Constant]) -> Plant:
