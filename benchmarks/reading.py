@@ -90,6 +90,12 @@ def _replayed(store: Store) -> Iterator[Row]:
     solved = min(seconds(lambda: follow(laid, store, FIRST, FIRST + DAY, 60.0)) for _ in range(2))
     count = RACKS * 1440
     yield row(f"replay of {count:,} rack samples through the solver (all cores)", solved / count * 1e6, 1.25, "goal of 0.8 M/s", "s/M")
+    for engine in ("processes", "dask"):
+        spread = seconds(lambda engine=engine: follow(laid, store, FIRST, FIRST + 2 * DAY, 60.0, engine=engine))  # type: ignore[misc]
+        alone = seconds(lambda: follow(laid, store, FIRST, FIRST + 2 * DAY, 60.0))
+        yield row(
+            f"replay of {2 * count:,} rack samples, engine {engine}, its start included", spread, alone, "engine serial", "s", goal=2.0
+        )
 
 
 def _window(store: Store, racks: list[str]) -> Iterator[Row]:
