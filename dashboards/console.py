@@ -17,13 +17,13 @@ import flask
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, dcc, html
 
 from dashboards.jobs import Jobs
-from dashboards.pages import cases, floor, headroom, overview, parts, replay
+from dashboards.pages import cases, floor, headroom, overview, parts, quality, replay
 from dashboards.pages.page import Page, read_query
 from dashboards.session import Session
 from dashboards.theme import MANTINE
 from topology.errors import RacktwinError, UsageError
 
-PAGES: tuple[Page, ...] = (overview.PAGE, floor.PAGE, headroom.PAGE, cases.PAGE, replay.PAGE)
+PAGES: tuple[Page, ...] = (overview.PAGE, floor.PAGE, headroom.PAGE, cases.PAGE, replay.PAGE, quality.PAGE)
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 THREADS = 8
 

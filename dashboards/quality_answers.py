@@ -77,7 +77,7 @@ def doubt_table(doubts: Sequence[Doubt]) -> Table:
     fields = (
         Field("element", "element"), Field("part", "part"), Field("quantity", "quantity"), Field("level", "level"),
         Field("detector", "test"), Field("since", "since"), Field("until", "until"), Field("score", "doubt", "", "number"),
-        Field("samples", "readings in doubt", "", "integer"), Field("reason", "reason"),
+        Field("samples", "readings", "", "integer"), Field("reason", "reason"),
     )  # fmt: skip
     rows = tuple(
         (d.element, d.part, d.quantity, d.level, d.detector, stamp(d.since), stamp(d.until), d.score, d.samples, d.reason) for d in doubts
