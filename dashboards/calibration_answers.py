@@ -115,9 +115,12 @@ def _drift(d: Drift) -> dict[str, Any]:
     }  # fmt: skip
 
 
+_MEANT = {"ua_factor": "UA", "draw_factor": "power at equal utilisation", "supply_load_factor": "supply losses"}
+
+
 def sentence(d: Drift) -> str:
     """A drift in words, such as ``cdu-7 lost 9.0 % of its UA since 2026-05-01, 95 % interval 6.0 to 12.0 %``."""
-    what = {"ua_factor": "UA"}.get(d.parameter, d.parameter.replace("_", " "))
+    what = _MEANT.get(d.parameter, d.parameter.replace("_", " "))
     ends = [100.0 * x for x in d.interval]
     if not d.moved:
         return f"{d.element}: no sure change of its {what} since {d.since}, 95 % interval {ends[0]:+.1f} to {ends[1]:+.1f} %"

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
-from topology.axes import Bools, Floats, Ints
+from topology.axes import Bools, Floats
 from twin.forecast.calibrate.cdu_seen import ENOUGH, CduSeen, cdu_seen, thinned
 from twin.forecast.calibrate.constants import SENSORS
 from twin.forecast.calibrate.exchangers import SENSOR_OF, fit_cdus
 from twin.forecast.calibrate.fouling import Loss, cdu_loss
 from twin.forecast.calibrate.seen import Seen
+from twin.forecast.calibrate.slices import Slices, cut, days_of
 from twin.forecast.calibrate.tell import Means, tell
 from twin.forecast.calibrate.told import Drift, Told
 
-DAY_S = 86400.0
-WEEKLY_S = 14 * DAY_S
-"""Window from which change is followed by weeks; below, by days."""
-FEWEST_DAYS = 4
-"""Days below which change is not followed."""
-MOST_SLICES = 26
-"""Slices of a window at most; longer windows get longer slices."""
 OF_SLICE = 48
 """Samples of a slice that are kept at least."""
 MEANS = {"ua_factor": Means("ua_factor"), "valve_flow_factor": Means("valve_flow_factor")} | {
@@ -52,31 +47,25 @@ def cdus(what: Seen) -> Iterator[Told | Drift]:
         yield from _drifts(what, *loss)
 
 
-def _followed(what: Seen) -> tuple[Loss, Ints, Floats] | None:
+def _followed(what: Seen) -> tuple[Loss, Slices, Floats] | None:
     """Change of conductance, the slice of each sample, and the time of each from the start [s]; ``None`` for too short a window."""
-    span = what.time.size * what.step_s
-    if span < FEWEST_DAYS * DAY_S:
+    step_s: Floats = what.step_s * np.arange(what.time.size, dtype=np.float64)
+    whole = cut(step_s, what.time.size * what.step_s)
+    if whole is None:
         return None
-    length = 7 * DAY_S if span >= WEEKLY_S else DAY_S
-    length *= max(np.ceil(span / length / MOST_SLICES), 1.0)
-    number = max(int(span // length), 2)
-    enough = max(ENOUGH, number * OF_SLICE)
-    since_s = thinned((what.step_s * np.arange(what.time.size, dtype=np.float64))[:, None], enough)[:, 0]
-    slices = np.minimum(since_s // length, number - 1).astype(np.int64)
+    enough = max(ENOUGH, whole.number * OF_SLICE)
+    since_s = thinned(step_s[:, None], enough)[:, 0]
+    slices = replace(whole, of=np.minimum(since_s // whole.length_s, whole.number - 1).astype(np.int64))
     read: CduSeen = cdu_seen(what.plant, what.read, what.behind_w, enough)
-    return cdu_loss(what.plant, read, slices), slices, since_s
+    return cdu_loss(what.plant, read, slices.of), slices, since_s
 
 
-def _drifts(what: Seen, loss: Loss, slices: Ints, since_s: Floats) -> Iterator[Drift]:
-    number = loss.ratio.shape[1]
-    begin = np.asarray([since_s[slices == k].min() for k in range(number)])
-    close = np.append(begin[1:], what.step_s * what.time.size)
-    edge = [what.time[0] + (1e6 * t).astype("timedelta64[us]") for t in (begin, 0.5 * (begin + close), close - 1.0)]
-    days = [e.astype("datetime64[D]").astype(object) for e in (edge[0], edge[2])]
+def _drifts(what: Seen, loss: Loss, slices: Slices, since_s: Floats) -> Iterator[Drift]:
+    first, last, middle = days_of(what, since_s, slices)
     for n in np.flatnonzero(loss.told):
         a, b = int(loss.first[n]), int(loss.last[n])
         yield Drift(
-            what.plant.cdus.ids[n], "ua_factor", days[0][a], days[1][b], float(loss.ratio[n, b]) - 1.0,
-            (float(loss.low[n, b]) - 1.0, float(loss.high[n, b]) - 1.0), edge[1][a : b + 1],
+            what.plant.cdus.ids[n], "ua_factor", first[a], last[b], float(loss.ratio[n, b]) - 1.0,
+            (float(loss.low[n, b]) - 1.0, float(loss.high[n, b]) - 1.0), middle[a : b + 1],
             loss.batch.value[n, 0] * loss.ratio[n, a : b + 1],
         )  # fmt: skip

@@ -34,12 +34,14 @@ from topology.models import Sku
 from topology.overlay import sku_with
 from twin.forecast.calibrate.classes import Classes, classes_of
 from twin.forecast.calibrate.constants import PRIORS, SENSORS, named_gain
+from twin.forecast.calibrate.curve import Curve
+from twin.forecast.calibrate.drawn import drifts
 from twin.forecast.calibrate.fit import Block
 from twin.forecast.calibrate.nested import Nested, calibrate_nested
 from twin.forecast.calibrate.priors import Prior
 from twin.forecast.calibrate.seen import Seen
 from twin.forecast.calibrate.told import Drift, Told
-from twin.loads import sku_at, stages_input_w
+from twin.loads import sku_at
 
 CURVE = ("idle_factor", "swing_factor", "exponent_factor")
 SUPPLY = ("supply_fixed_factor", "supply_load_factor")
@@ -49,8 +51,6 @@ SHAPE = 3e-4
 """What the mean of a class may be off by however many samples it has, over the rack's power: no curve is exact (estimate)."""
 NOISE = 0.005
 """Noise of one reading over the rack's power, against which that counts."""
-POINTS = 129
-"""Points of the tables that a curve is read from."""
 
 
 SHARED = (
@@ -86,23 +86,19 @@ class SkuModel:
     chip_level_w: float
 
     def residuals(self, shared: Mapping[str, Floats], own: Mapping[str, Floats], who: Ints) -> Sequence[Block]:
-        """Residuals of some racks, (e, B) each, times the root of the samples that each class counts for.
-
-        The mean of a curve over a class is that of two points, one standard deviation to each side, which is right to second order.
-        """
+        """Residuals of some racks, (e, B) each, times the root of the samples that each class counts for."""
         s = self.seen.take(who)
-        curve = _Curve(sku_with(self.sku, {n: float(shared[n]) for n in (*CURVE, *SUPPLY)}))
+        curve = Curve(sku_with(self.sku, {n: float(shared[n]) for n in (*CURVE, *SUPPLY)}))
         d, weight = own["draw_factor"], np.sqrt(s.count / (1.0 + s.count * (SHAPE / NOISE) ** 2)) / self.level_w
-        ends, behind = (s.u - s.scatter, s.u + s.scatter), np.isfinite(s.output_w)
-        it = 0.5 * (curve.it_w(ends[0]) + curve.it_w(ends[1]))
+        it, away = curve.parts_w(s.u, s.scatter)
+        behind = np.isfinite(s.output_w)
         level = np.where(behind, s.output_w / (own["output"] * d), it)
-        away = np.nan_to_num(0.5 * (curve.it_w(ends[1]) - curve.it_w(ends[0])))
-        taken = 0.5 * d * (curve.input_w(level + away) + curve.input_w(level - away))
+        taken = d * curve.input_w(level, away)
         gap = own["input"] * taken - s.input_w
         power = np.where(np.isfinite(s.input_w), s.input_w / own["input"], taken)
         a = np.minimum(self.share_a[who][:, None] * own["share_factor"], 1.0)
         known = np.where(behind, level, np.where(np.isfinite(s.input_w), curve.it_of_input_w(s.input_w / (own["input"] * d)), it))
-        chip = own["chip"] * d * shared["chip share"] * 0.5 * (curve.chip_at_w(known - away) + curve.chip_at_w(known + away)) - s.chip_w
+        chip = own["chip"] * d * shared["chip share"] * curve.chip_w(known, away) - s.chip_w
         return [
             Block("supplies", np.where(behind, gap, np.nan) * weight, 0.005),
             Block("input", np.where(behind, np.nan, gap) * weight, 0.01),
@@ -111,29 +107,6 @@ class SkuModel:
             Block("cord b", (own["cord b"] * (1.0 - a) * power - s.cord_b_w) * weight, 0.005),
             Block("chip", chip * (self.level_w / self.chip_level_w) * weight, 0.02),
         ]
-
-
-class _Curve:
-    """One SKU as tables over utilisation and over the power of its parts."""
-
-    def __init__(self, sku: Sku) -> None:
-        self.u = np.linspace(0.0, 1.0, POINTS)
-        _, self.it, self.chip, beside = sku_at(sku, self.u)
-        self.grid = np.linspace(0.0, 1.5 * float(self.it[-1]), 2 * POINTS)
-        aside = np.interp(self.grid, self.it, beside) * np.minimum(self.grid / max(float(self.it[0]), 1e-9), 1.0)
-        self.taken = stages_input_w(sku, self.grid - aside) + aside
-
-    def it_w(self, u: Floats) -> Floats:
-        return np.interp(u, self.u, self.it)
-
-    def chip_at_w(self, it_w: Floats) -> Floats:
-        return np.interp(it_w, self.it, self.chip)
-
-    def it_of_input_w(self, input_w: Floats) -> Floats:
-        return np.interp(input_w, self.taken, self.grid)
-
-    def input_w(self, it_w: Floats) -> Floats:
-        return np.interp(it_w, self.grid, self.taken)
 
 
 def fit_sku(sku: Sku, classes: Classes, share_a: Floats) -> Nested:
@@ -156,7 +129,9 @@ def skus(what: Seen) -> Iterator[Told | Drift]:
         if classes.racks.size:
             two = np.asarray((racks.feed[classes.racks] >= 0).all(axis=1))
             share = np.where(two, racks.share_a_frac[classes.racks], 1.0)
-            yield from _told(what, sku, classes, fit_sku(sku, classes, share), two)
+            fit = fit_sku(sku, classes, share)
+            yield from _told(what, sku, classes, fit, two)
+            yield from drifts(what, sku, classes.racks, fit)
 
 
 def _told(what: Seen, sku: Sku, classes: Classes, fit: Nested, two: Bools) -> Iterator[Told]:
