@@ -26,7 +26,7 @@ from telemetry.schema import FACTS, QUARANTINE
 from telemetry.store import FORGOTTEN, Store
 from topology.errors import StoreError
 
-_TRIES = 8
+_TRIES = 50
 _TURNS = 30
 _PAUSE_S = 0.02
 _GUARD = "readings"

@@ -86,19 +86,19 @@ class Duplicates:
         """
         if self._base is None:
             self._base = int(us.min())
-        if not self._wide and not self._packs(us, series):
+        if not self._wide:
+            since = us - self._base
+            steps = since // self._step
+            if self._packs(since, steps, series):
+                packed: np.ndarray = (steps << _SERIES_BITS) | series
+                return packed
             self._widen()
-        if self._wide:
-            return us.astype(np.complex128) + 1j * series
-        packed: np.ndarray = ((us - self._base) // self._step << _SERIES_BITS) | series
-        return packed
+        return us.astype(np.complex128) + 1j * series
 
-    def _packs(self, us: np.ndarray, series: np.ndarray) -> bool:
-        base = self._base or 0
-        if ((us - base) % self._step).any():
-            return False
-        reach = max(abs(int(us.min()) - base), abs(int(us.max()) - base)) // self._step
-        return reach < 1 << (_TIME_BITS - 1) and int(series.max()) < 1 << _SERIES_BITS
+    def _packs(self, since: np.ndarray, steps: np.ndarray, series: np.ndarray) -> bool:
+        reach = max(abs(int(steps.min())), abs(int(steps.max())))
+        whole = bool((steps * self._step == since).all())
+        return whole and reach < 1 << (_TIME_BITS - 1) and int(series.max()) < 1 << _SERIES_BITS
 
     def _widen(self) -> None:
         base = self._base or 0

@@ -20,6 +20,11 @@ _LEVEL_OF_KIND: Mapping[str, str] = {
 }  # fmt: skip
 
 
+def coded(codes: np.ndarray, texts: Collection[str]) -> pa.DictionaryArray:
+    """Codes (n,), each of which has a text, as an Arrow dictionary array."""
+    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32, copy=False)), pa.array(texts, pa.string()), safe=False)
+
+
 class Vocabulary:
     """Texts numbered in order of first sight."""
 
@@ -43,7 +48,7 @@ class Vocabulary:
 
     def arrow(self, codes: np.ndarray) -> pa.DictionaryArray:
         """Codes (n,) as an Arrow dictionary array."""
-        return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), pa.array(self.texts, pa.string()))
+        return coded(codes, self.texts)
 
 
 def level_of(site: Site, element: str) -> str:

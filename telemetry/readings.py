@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from telemetry.coding import UNKNOWN, texts_of
 from telemetry.duplicates import Duplicates
-from telemetry.identity import Identities, level_of
+from telemetry.identity import Identities, coded, level_of
 from telemetry.plan import Plan, rule_for
 from telemetry.schema import CATEGORIES, FACTS, IMPLEMENTATIONS, LEVELS, QUALITIES, READINGS, TIME, limits
 from telemetry.times import TIME_REASONS, Times, read_times
@@ -231,12 +231,12 @@ class Mapper:
             "time": pa.array(good.us).view(TIME),
             "element": self.ids.elements.arrow(element),
             "part": self.ids.parts.arrow(part),
-            "quantity": _coded(good.quantity, _QUANTITY_NAMES),
+            "quantity": coded(good.quantity, _QUANTITY_NAMES),
             "value": pa.array(good.value, pa.float64()),
-            "source": _coded(np.zeros(n, np.int32), (source,)),
-            "implementation": _coded(good.implementation, IMPLEMENTATIONS),
-            "level": _coded(good.level, LEVELS),
-            "quality": _coded(good.quality, QUALITIES),
+            "source": coded(np.zeros(n, np.int32), (source,)),
+            "implementation": coded(good.implementation, IMPLEMENTATIONS),
+            "level": coded(good.level, LEVELS),
+            "quality": coded(good.quality, QUALITIES),
             "day": pa.array((good.us // _DAY_US).astype(np.int32)).view(pa.date32()),
         }
         return pa.RecordBatch.from_arrays(list(arrays.values()), schema=FACTS_CODED)
@@ -294,7 +294,3 @@ def _pick(values: Sequence[int], codes: Codes) -> Codes:
 
 def _fill(n: int, code: int) -> Codes:
     return np.broadcast_to(np.int64(code), (n,))
-
-
-def _coded(codes: np.ndarray, texts: tuple[str, ...]) -> pa.DictionaryArray:
-    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), pa.array(texts, pa.string()))
