@@ -41,6 +41,7 @@ class Changes:
     Attributes:
         gain: (N, P) fall of chi-squared.
         size: (N, P) change at the end of the window, in standard deviations of the parameter's prior.
+        base: (N, P) how far the parameter was before the change from where it was fitted, in the same.
         error: (N, P) standard deviation of that.
         begin: (N, P) sample at which it begins.
         lasts: (N, P) samples that it takes; 0 at once.
@@ -48,6 +49,7 @@ class Changes:
 
     gain: Floats
     size: Floats
+    base: Floats
     error: Floats
     begin: Ints
     lasts: Ints
@@ -74,9 +76,9 @@ def changes(residual: Sequence[Floats], slopes: Sequence[Floats], noise: Sequenc
         left = _Element(r, j, offset[n], good, scale).left()
         wide = [settled(np.where(g, x, np.nan), float(s)) for x, g, s in zip(left, good, scale, strict=True)]
         found.append(_Element(r, j, offset[n], good, np.maximum(np.asarray(wide, np.float64), scale)).best())
-    gain, size, error = (np.stack([np.asarray(f[k], np.float64) for f in found]) for k in range(3))
-    begin, lasts = (np.stack([np.asarray(f[k], np.int64) for f in found]) for k in (3, 4))
-    return Changes(gain, size, error, begin, lasts)
+    gain, size, base, error = (np.stack([np.asarray(f[k], np.float64) for f in found]) for k in range(4))
+    begin, lasts = (np.stack([np.asarray(f[k], np.int64) for f in found]) for k in (4, 5))
+    return Changes(gain, size, base, error, begin, lasts)
 
 
 def _white(residual: Floats, good: Bools, otherwise: float) -> float:
@@ -123,14 +125,15 @@ class _Element:
         normal = np.einsum("bpt,bqt->pq", self.j, self.j) + np.eye(z.size)
         self.inverse = np.linalg.inv(normal)
         over = r / noise[:, None]
-        left = np.einsum("bpt,bt->p", self.j, over) + z  # 0 at the best estimate
-        self.r = over - np.einsum("bpt,p->bt", self.j, self.inverse @ left)
+        self.moved = self.inverse @ (np.einsum("bpt,bt->p", self.j, over) + z)  # 0 at the best estimate
+        self.r = over - np.einsum("bpt,p->bt", self.j, self.moved)
 
-    def best(self) -> tuple[Floats, Floats, Floats, Ints, Ints]:
-        """Gain, size, its error, begin and length of the best change in each parameter, each (P,)."""
+    def best(self) -> tuple[Floats, Floats, Floats, Floats, Ints, Ints]:
+        """Gain, size, base, error, begin and length of the best change in each parameter, each (P,)."""
         count = self.j.shape[1]
         if self.used.size < 4 * EDGE:
-            return np.zeros(count), np.zeros(count), np.ones(count), np.zeros(count, np.int64), np.zeros(count, np.int64)
+            none, never = np.zeros(count), np.zeros(count, np.int64)
+            return none, none, none, none + 1.0, never, never
         cross, own = np.einsum("bpt,bqt->tpq", self.j, self.j), np.einsum("bpt,bt->tp", self.j, self.r)
         begins, last = self.used[EDGE:-EDGE], int(self.used[-1])
         lengths = np.array([round(share * (last - self.used[0])) for share in LENGTHS])
@@ -139,15 +142,17 @@ class _Element:
             ss, sx, sr = sums.of(begins, int(lasts))
             free = np.maximum(ss - np.einsum("tpq,qk,tpk->tp", sx, self.inverse, sx), 1e-12 * np.maximum(ss, 1e-12))
             usable = (free > _TELLS * np.maximum(ss, 1e-300)) & (free > _LEAST)
-            found.append(np.where(usable, np.stack([sr**2 / free, -sr / free, free**-0.5]), 0.0))
+            taken = np.einsum("pq,tpq->tp", self.inverse, sx)  # what the parameter itself takes up of a unit change
+            found.append(np.where(usable, np.stack([sr**2 / free, -sr / free, free**-0.5, taken]), 0.0))
         every = np.concatenate([f[0] for f in found])
         at_best, each = every.argmax(axis=0), np.arange(count)
-        size, error = (np.concatenate([f[k] for f in found])[at_best, each] for k in (1, 2))
-        return every[at_best, each], size, error, begins[at_best % begins.size], lengths[at_best // begins.size]
+        size, error, taken = (np.concatenate([f[k] for f in found])[at_best, each] for k in (1, 2, 3))
+        base = -self.moved - taken * size
+        return every[at_best, each], size, base, error, begins[at_best % begins.size], lengths[at_best // begins.size]
 
     def left(self) -> Floats:
         """(B, T) residuals without the best change of all, the other parameters fitted with it."""
-        gain, size, _, begin, lasts = self.best()
+        gain, size, _, _, begin, lasts = self.best()
         k = int(gain.argmax())
         t = np.arange(self.r.shape[1], dtype=np.float64)
         shape = np.clip((t - begin[k]) / lasts[k], 0.0, 1.0) if lasts[k] else (t >= begin[k]) * 1.0

@@ -87,8 +87,9 @@ def told(
     name = priors[best].name
     if name not in said:
         return []
-    words, size = said[name], _natural(priors[best], float(found.size[n, best]))
-    error = abs(_natural(priors[best], float(found.error[n, best])))
+    words, base = said[name], float(found.base[n, best])
+    size = _natural(priors[best], float(found.size[n, best]), base)
+    error = abs(_natural(priors[best], float(found.error[n, best]), base))
     if abs(size) < words.least + SURE * error or (words.falls and size > 0.0) or (words.rises and size < 0.0):
         return []
     at = time[int(found.begin[n, best])]
@@ -110,9 +111,12 @@ def _utc(time: np.datetime64) -> dt.datetime:
     return utc(time.astype("datetime64[us]").astype(np.int64))
 
 
-def _natural(prior: Prior, z: float) -> float:
-    """A change in standard deviations as a share, or in the parameter's unit."""
-    return math.expm1(prior.deviation * z) if prior.log else prior.deviation * z
+def _natural(prior: Prior, z: float, base: float) -> float:
+    """A change in standard deviations as a share of what was before it, or in the parameter's unit; to first order, as it was found."""
+    return prior.deviation * z / max(1.0 + prior.deviation * base, _SMALLEST) if prior.log else prior.deviation * z
+
+
+_SMALLEST = 0.1
 
 
 def _shown(value: float, unit: str) -> str:
