@@ -11,9 +11,9 @@ import pytest
 
 from dashboards import cli
 from dashboards.calibration_answers import sentence
-from tests.dashboards.rows import answer, power_file, refused, row_folder
+from tests.dashboards.rows import answer, power_file, refused, row_folder, run
 from topology.columns import columns_of
-from topology.overlay import Constant, write_overlay
+from topology.overlay import Constant, read_overlay, write_overlay
 from topology.read import read_site
 from twin.forecast.calibrate.told import Drift
 
@@ -58,7 +58,113 @@ def test_every_command_with_a_site_takes_a_calibration() -> None:
         for c in cli.COMMANDS
         if "site" in inspect.signature(c).parameters and "calibration" not in inspect.signature(c).parameters
     ]
-    assert without == ["ingest"]
+    assert without == ["ingest", "quality", "synth"], "these look at meters or write them, and ask no plant"
+
+
+def test_racks_that_swing_less_leave_room_for_more(site: Path, tmp_path: Path) -> None:
+    file = overlay(tmp_path, element="vera-rubin-nvl72", parameter="swing_factor", value=0.8)
+    before, after = (answer("headroom", site, "--sku", "vera-rubin-nvl72", *more)["racks"] for more in ((), ("--calibration", file)))
+    assert after > before
+
+
+def test_racks_that_swing_more_leave_less_room(site: Path, tmp_path: Path) -> None:
+    file = overlay(tmp_path, element="mtia-450", parameter="swing_factor", value=1.3)
+    before, after = (answer("headroom", site, "--sku", "mtia-450", *more)["racks"] for more in ((), ("--calibration", file)))
+    assert after < before
+
+
+@pytest.fixture(scope="module")
+def fouled(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("fouled")
+    write_overlay([Constant(element=c, parameter="ua_factor", value=0.15) for c in read_site(site).cdus], folder / "fouled.csv")
+    return folder / "fouled.csv"
+
+
+def test_fouled_cdus_have_less_margin_in_a_moment_and_in_every_case(site: Path, fouled: Path) -> None:
+    before, after = (
+        answer("solve", site, "--utilisation", 1.0),
+        answer("solve", site, "--utilisation", 1.0, "--calibration", fouled, code=1),
+    )
+    assert not before["limits_violated"] and after["limits_violated"]
+    assert after["hottest"]["chip_temp_c"] > before["hottest"]["chip_temp_c"] + 1.0
+    lowest = [
+        min(x["margin_frac"] for x in answer("cases", site, *more, code=code)["worst"])
+        for more, code in (((), 0), (("--calibration", fouled), 1))
+    ]
+    assert lowest[1] < 0.0 < lowest[0]
+
+
+def test_fouled_cdus_leave_no_room(site: Path, fouled: Path) -> None:
+    before, after = (answer("headroom", site, "--sku", "mtia-450", *more)["racks"] for more in ((), ("--calibration", fouled)))
+    assert after < before
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+    """A row with a week of made-up telemetry in a store, and the file of its true constants."""
+    folder = tmp_path_factory.mktemp("learned")
+    site, store, truth = row_folder(folder / "row"), folder / "store", folder / "truth.csv"
+    answer("synth", site, folder / "raw", "--days", 5, "--seed", 3, "--end", "2026-11-22T00:00Z", "--truth", truth)
+    run("ingest", site, folder / "raw", "--store", store)
+    return site, store, truth
+
+
+def test_constants_are_learned_from_files_and_taken_by_other_commands(learned: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    site, store, truth = learned
+    file = tmp_path / "calibration.csv"
+    found = answer("calibrate", site, "--store", store, "--family", "skus", "--family", "feeds", "--out", file)
+    assert {k["parameter"] for k in found["kinds"]} >= {"idle_factor", "swing_factor", "draw_factor", "share_factor", "loss_fixed_factor"}
+    assert found["constants_of"].keys() == {"skus", "feeds"}
+    rows = read_overlay(file)
+    assert len(rows) == len(found["told"]) > 20 and {r.basis for r in rows} == {"data"}
+    true, inside = {r.key: r.value for r in read_overlay(truth)}, []
+    for r in rows:
+        assert r.low is not None and r.high is not None
+        inside.append(r.low <= true[r.key] <= r.high)
+    assert np.mean(inside) > 0.7
+    full = [answer("solve", site, "--utilisation", 0.8, "--calibration", f)["it_power_w"] for f in (file, truth)]
+    plain = answer("solve", site, "--utilisation", 0.8)["it_power_w"]
+    assert abs(full[0] - full[1]) < 0.3 * abs(plain - full[1])
+
+
+def test_what_kept_its_prior_says_why_and_is_not_in_the_file(learned: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    site, store, _ = learned
+    found = answer("calibrate", site, "--store", store, "--family", "feeds", "--out", tmp_path / "c.csv")
+    kept = [k for k in found["kinds"] if k["parameter"] == "loss_load_factor"]
+    assert kept[0]["told"] == 0 and kept[0]["kept_prior"] > 0
+    assert "loss_load_factor" not in {r.parameter for r in read_overlay(tmp_path / "c.csv")}
+    everything = answer("calibrate", site, "--store", store, "--family", "feeds", "--all", "--out", tmp_path / "all.csv")
+    assert {r.basis for r in read_overlay(tmp_path / "all.csv")} == {"data", "prior"}
+    assert len(read_overlay(tmp_path / "all.csv")) == len(everything["told"]) + len(everything["kept_prior"])
+
+
+def test_a_second_calibration_lies_on_top_of_the_first(learned: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    """With the truth laid on, nothing is left to find; the file of both is the truth again."""
+    site, store, truth = learned
+    file = tmp_path / "both.csv"
+    found = answer("calibrate", site, "--store", store, "--family", "skus", "--calibration", truth, "--out", file)
+    for told in found["told"]:
+        if told["parameter"] in ("idle_factor", "swing_factor", "exponent_factor"):
+            assert told["value"] == pytest.approx(1.0, abs=0.09)
+    true = {r.key: r.value for r in read_overlay(truth)}
+    for row in read_overlay(file):
+        if row.parameter == "swing_factor":
+            assert row.value == pytest.approx(true[row.key], rel=0.09)
+
+
+def test_the_table_names_kinds_and_what_the_catalog_says(learned: tuple[Path, Path, Path]) -> None:
+    site, store, _ = learned
+    shown = run("calibrate", site, "--store", store, "--family", "skus")
+    assert shown.exit_code == 0, shown.stderr
+    for text in ("constants were told by data", "By kind", "swing_factor", "kW to", "90 % interval"):
+        assert text in shown.stdout
+
+
+def test_processes_give_the_same_file(learned: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    site, store, _ = learned
+    for engine in ("serial", "processes:2"):
+        answer("calibrate", site, "--store", store, "--family", "skus", "--engine", engine, "--out", tmp_path / f"{engine[:4]}.csv")
+    assert (tmp_path / "seri.csv").read_bytes() == (tmp_path / "proc.csv").read_bytes()
 
 
 def test_a_store_without_what_a_fit_needs_says_what_is_missing(site: Path, tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def changes(what: Seen, parameter: str) -> list[Drift]:
 
 def test_a_rack_that_draws_more_and_more_is_named_and_no_other(seen: Seen) -> None:
     more = np.ones(seen.load_w.shape)
-    more[:, 2] = np.linspace(1.0, 1.05, more.shape[0])
+    more[:, 2] = np.linspace(1.0, 1.05, seen.time.size)
     found = changes(replace(seen, read={n: v * more if n in METERS else v for n, v in seen.read.items()}), "draw_factor")
     assert [d.element for d in found] == [seen.plant.racks.ids[2]]
     assert found[0].moved and found[0].interval[0] < 0.05 * 0.9 < found[0].interval[1]
