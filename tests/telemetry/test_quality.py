@@ -170,3 +170,87 @@ def test_most_parts_alike_are_one_doubt_of_the_element() -> None:
 def test_runs() -> None:
     assert runs(np.array([True, True, False, True])) == [(0, 2), (3, 4)]
     assert runs(np.zeros(3, bool)) == []
+
+
+def stored(folder: Path, rows: list[tuple[np.ndarray, str, str, str, np.ndarray]], step_s: float = 60.0, days: int = 1) -> Quality:
+    """A store with series of (steps, element, part, quantity and level, values), judged."""
+    site = small_site(RACKS)
+    columns: dict[str, list[object]] = {k: [] for k in ("at", "element", "part", "quantity", "level", "value")}
+    for steps, element, part, what, values in rows:
+        quantity, _, level = what.partition("@")
+        columns["at"] += [int(START.timestamp() * 1e6) + int(t * step_s * 1e6) for t in steps]
+        for name, value in (("element", element), ("part", part), ("quantity", quantity), ("level", level)):
+            columns[name] += [value] * len(steps)
+        columns["value"] += list(values)
+    at = pa.array(columns.pop("at")).view(pa.timestamp("us", "UTC"))
+    report = ingest(site, write(folder / "rows.parquet", {"time": at, **columns}), folder / "s", clock=lambda: NOW)
+    assert report.rows_quarantined == 0
+    store, end = Store.open(folder / "s"), START + dt.timedelta(days=days)
+    return judge([look(site, store, c) for c in chunks(START, end, step_s)])
+
+
+def load(seed: int, n: int = DAY) -> np.ndarray:
+    """Minute by minute load of a rack over its usual one."""
+    rng = np.random.default_rng(seed)
+    wander = np.zeros(n)
+    for t in range(1, n):
+        wander[t] = 0.94 * wander[t - 1] + rng.normal(0.0, 0.008)
+    return 1.0 + wander
+
+
+@pytest.mark.parametrize(("late", "told_min"), [(7, "7 min ahead"), (-4, "4 min behind")])
+def test_a_host_whose_clock_is_off_is_found_to_the_step(tmp_path: Path, late: int, told_min: str) -> None:
+    rng, every, hosts = np.random.default_rng(7), np.arange(0, DAY, 10), np.arange(20, DAY - 20, 10)
+    rows = []
+    for k in range(RACKS):
+        x = load(k)
+        rows.append((np.arange(DAY), f"r{k + 1}", "", "power_w@rack", 7e3 * x * (1.0 + rng.normal(0.0, 0.005, DAY))))
+        at = hosts if k == 2 else every
+        seen = x[at - late] if k == 2 else x[at]
+        for d in range(4):
+            rows.append((at, f"r{k + 1}", f"gpu{d}", "power_w@device", 800.0 * seen * (1.0 + rng.normal(0.0, 0.01, at.size))))
+    found = stored(tmp_path, rows)
+    assert [(d.element, d.detector) for d in found.doubts] == [("r3", "clock")]
+    assert told_min in found.doubts[0].reason and (found.doubts[0].since - START).total_seconds() <= 4 * 3600
+
+
+def test_a_source_that_freezes_as_a_whole_is_told_once_while_the_rack_is_at_work(tmp_path: Path) -> None:
+    rng, every = np.random.default_rng(8), np.arange(0, DAY, 5)
+    rows = []
+    for k in range(RACKS):
+        x = load(10 + k)
+        x[900:] = x[900:] if k != 4 else 1.0  # r5 stands still because it does nothing
+        rows.append((np.arange(DAY), f"r{k + 1}", "", "power_w@rack", 7e3 * x * (1.0 + rng.normal(0.0, 0.002, DAY))))
+        for d in range(4):
+            warm = np.round(40.0 + 30.0 * (x[every] - 0.5) + rng.normal(0.0, 0.3, every.size), 1)
+            if k in (1, 4):
+                warm[every >= 600] = warm[every >= 600][0]
+            rows.append((every, f"r{k + 1}", f"gpu{d}", "temp_c@device", warm))
+    rows[[r[1] for r in rows].index("r5")][4][600:] = 4200.0
+    found = [d for d in stored(tmp_path, rows).doubts if d.quantity == "temp_c"]
+    assert [(d.element, d.detector, d.part, d.since) for d in found] == [("r2", "stuck", "", minute(600))]
+    assert found[0].reason.startswith("4 of 4 parts alike")
+
+
+def test_a_spike_of_all_supplies_counts_where_the_output_does_not_show_it(tmp_path: Path) -> None:
+    rng = np.random.default_rng(9)
+    rows = []
+    for k in range(2):
+        x = load(20 + k)
+        x[1000] *= 0.5  # the rack itself
+        shown = x.copy()
+        shown[400] *= 1.6 if k == 0 else 1.0  # what its input meters read
+        for s in range(4):
+            noise = 1.0 + rng.normal(0.0, 0.005, DAY)
+            rows.append((np.arange(DAY), f"r{k + 1}", f"supply-{s}", "power_w@rack", 1.5e3 * shown * noise))
+            rows.append((np.arange(DAY), f"r{k + 1}", f"supply-{s}", "output_power_w@rack", 1.4e3 * x * noise))
+    found = stored(tmp_path, rows)
+    assert [(d.element, d.detector, d.quantity, d.since) for d in found.doubts] == [("r1", "spike", "power_w", minute(400))]
+
+
+def test_another_interval_from_midnight_on_is_no_gap(tmp_path: Path) -> None:
+    x = load(3, 2 * DAY)
+    slow, fast = np.arange(0, DAY, 15), np.arange(DAY, 2 * DAY)
+    slow = np.delete(slow, -1)
+    found = stored(tmp_path, [(np.r_[slow, fast], "r1", "", "power_w@rack", 7e3 * x[np.r_[slow, fast]])], days=2)
+    assert told(found) == []
