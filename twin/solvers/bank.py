@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from topology.axes import Bools, Floats, Ints
-from twin.solvers.jit import inner, kernel
+from twin.solvers.jit import inlined, inner, kernel
 from twin.solvers.laws import exchanger_w_k, narrowed
 from twin.solvers.rpu import COOLANT_STEPS, floor_share
 
@@ -122,37 +122,39 @@ def valve_share(x: Exchangers, i: int, hot_kg_s: float, full_kg_s: float, want_w
 
 
 @inner
-def _floor(
-    x: Exchangers, i: int, hot_kg_s: float, full_kg_s: float, back_c: float, cold_c: float, set_c: float, whole: bool
-) -> tuple[float, float, float]:  # fmt: skip
-    """Where a unit under its controller settles below the set-point: share of full fan speed, heat, and its slope with the return.
+def _steps(x: Exchangers, i: int, hot_kg_s: float, full_kg_s: float, cold_c: float, set_c: float, rows: Floats) -> None:
+    """Least share of full fan speed at the coolant of each row of the table, last at the set-point, and the heat per kelvin there.
+
+    Neither depends on the return; ``rows`` (2, rows + 1) is written, so that the search for the return needs no exchanger.
+    """
+    for row in range(COOLANT_STEPS.shape[0] + 1):
+        share = floor_share(COOLANT_STEPS[row, 0] if row < COOLANT_STEPS.shape[0] else set_c, cold_c)
+        known = row > 0 and share == rows[0, row - 1]
+        rows[0, row], rows[1, row] = share, rows[1, row - 1] if known else reach_w_k(x, i, hot_kg_s, share * full_kg_s)
+
+
+@inlined
+def _floor(rows: Floats, capacity_w_k: float, back_c: float, cold_c: float, set_c: float) -> tuple[int, float, float]:
+    """Where a unit under its controller settles below the set-point: row of the table, heat, and its slope with the return.
 
     The share asked for falls in steps with the outlet and the outlet falls with the share, so the two meet once: in a row of the
-    table, found by halving, or at the temperature between two rows, where the firmware dithers and this is the mean of both duties
-    (worked out where ``whole`` is asked for, else 1). Share 0: it holds the set-point.
+    table, found by halving, or at the temperature between two rows, where the firmware dithers and the heat is the mean of both
+    duties, less than the row's own. Row -1: it holds the set-point.
     """
-    span, capacity = back_c - cold_c, hot_kg_s * x.hot_cp_j_kg_k[i]
-    if full_kg_s <= 0.0 or span <= 0.0:
-        return 0.0, 0.0, 0.0
-    most = reach_w_k(x, i, hot_kg_s, floor_share(set_c, cold_c) * full_kg_s)
-    if most * span <= capacity * (back_c - set_c):
-        return 0.0, 0.0, 0.0
-    low, high = -1, COOLANT_STEPS.shape[0] - 1  # the outlet at the duty of row `high` is not above that row
+    span, last = back_c - cold_c, COOLANT_STEPS.shape[0]
+    if span <= 0.0 or rows[1, last] * span <= capacity_w_k * (back_c - set_c):
+        return -1, 0.0, 0.0
+    low, high = -1, last - 1  # the outlet at the duty of row `high` is not above that row
     while high - low > 1:
         mid = (low + high) // 2
-        share = floor_share(COOLANT_STEPS[mid, 0], cold_c)
-        if back_c - reach_w_k(x, i, hot_kg_s, share * full_kg_s) * span / capacity <= COOLANT_STEPS[mid, 0]:
+        if back_c - rows[1, mid] * span / capacity_w_k <= COOLANT_STEPS[mid, 0]:
             high = mid
         else:
             low = mid
-    share = floor_share(COOLANT_STEPS[high, 0], cold_c)
-    reach = reach_w_k(x, i, hot_kg_s, share * full_kg_s)
     edge = COOLANT_STEPS[low, 0] if low >= 0 else -math.inf
-    if back_c - reach * span / capacity > edge:
-        return share, reach * span, reach
-    heat = capacity * (back_c - edge)
-    mean = share * valve_share(x, i, hot_kg_s, share * full_kg_s, heat / span, reach, 0.0) if whole else 1.0
-    return mean, heat, capacity
+    if back_c - rows[1, high] * span / capacity_w_k > edge:
+        return high, rows[1, high] * span, rows[1, high]
+    return high, capacity_w_k * (back_c - edge), capacity_w_k
 
 
 @inner
@@ -170,47 +172,66 @@ def _as_before(x: Exchangers, members: Ints, k: int, hot_kg_s: Floats, full_kg_s
 
 
 @inner
-def _settled_return(
-    x: Exchangers, members: Ints, hot_kg_s: Floats, full_kg_s: Floats, cold_c: Floats, duty_w: float, set_c: float, reach: Floats,
-    again: Bools, back_c: float,
-) -> float:  # fmt: skip
-    """Return temperature of a bank with units under their controller: Newton in a bracket, bisection where it would leave it."""
-    low, high, back = set_c - 1.0, math.inf, back_c
-    for i in members:
-        low = min(low, cold_c[i] - 1.0)
-    for _ in range(200):
-        got, slope, share, heat, own = 0.0, 0.0, 0.0, 0.0, 0.0
-        for k, i in enumerate(members):
-            c, e = hot_kg_s[i] * x.hot_cp_j_kg_k[i], reach[k]
-            if c <= 0.0 or e <= 0.0:
-                continue
-            free, most = c * (back - set_c), e * (back - cold_c[i])
-            if not again[k]:
-                share = 0.0
-                if x.firmware[i]:
-                    share, heat, own = _floor(x, i, hot_kg_s[i], full_kg_s[i], back, cold_c[i], set_c, False)
-            if share > 0.0:
-                got += heat
-                slope += own
-            else:
-                got += min(free, most)
-                slope += c if free <= most else e
-        if got >= duty_w:
-            high = min(high, back)
-        else:
-            low = max(low, back)
-        step = back + (duty_w - got) / slope
-        step = step if low < step < high else 0.5 * (low + high) if high < math.inf else step
-        moved = abs(step - back)
-        back = step
-        if moved <= 1e-13 * (1.0 + abs(back)):
+def _free_return(capacity_w_k: Floats, reach_w_k: Floats, cold_c: Floats, duty_w: float, set_c: float, back_c: float) -> float:
+    """Return temperature of a bank by its running members (N,): Newton on a sum that is concave, from where no unit is at its limit."""
+    back = back_c
+    for _ in range(2 * capacity_w_k.size + 4):
+        got, slope = 0.0, 0.0
+        for k in range(capacity_w_k.size):
+            free, most = capacity_w_k[k] * (back - set_c), reach_w_k[k] * (back - cold_c[k])
+            got += min(free, most)
+            slope += capacity_w_k[k] if free <= most else reach_w_k[k]
+        step = (duty_w - got) / slope
+        back += step
+        if abs(step) <= 1e-13 * (1.0 + abs(back)):
             break
     return back
 
 
 @inner
+def _settled_return(
+    capacity_w_k: Floats, reach_w_k: Floats, cold_c: Floats, rows: Floats, again: Bools, duty_w: float, set_c: float, back_c: float
+) -> float:
+    """Return temperature of a bank with units under their controller, by its running members (N,).
+
+    Duties rise with the return in straight pieces, so Newton ends exactly once it is in the right one; where it would leave the
+    bracket of what is known, regula falsi, and bisection after a while. ``rows`` (N, 2, rows + 1) is NaN for units that hold the
+    set-point whatever the return.
+    """
+    low, high, below, above, back = min(set_c, cold_c.min()) - 1.0, math.inf, -math.inf, math.inf, back_c
+    for n in range(200):
+        got, slope, row, heat, own = 0.0, 0.0, -1, 0.0, 0.0
+        for k in range(capacity_w_k.size):
+            c, e = capacity_w_k[k], reach_w_k[k]
+            if not again[k]:
+                row = -1
+                if not np.isnan(rows[k, 0, 0]):
+                    row, heat, own = _floor(rows[k], c, back, cold_c[k], set_c)
+            if row >= 0:
+                got += heat
+                slope += own
+                continue
+            free, most = c * (back - set_c), e * (back - cold_c[k])
+            got += min(free, most)
+            slope += c if free <= most else e
+        step = (duty_w - got) / slope
+        if abs(step) <= 1e-13 * (1.0 + abs(back)):
+            back += step
+            break
+        if got >= duty_w:
+            high, above = back, got - duty_w
+        else:
+            low, below = back, got - duty_w
+        back += step
+        if not low < back < high:
+            falsi = (below * high - above * low) / (below - above)
+            back = falsi if n < 20 and below > -math.inf and above < math.inf else 0.5 * (low + high)
+    return back
+
+
+@inner
 def solve_bank(
-    x: Exchangers, members: Ints, hot_kg_s: Floats, full_kg_s: Floats, cold_c: Floats, duty_w: float, set_c: float,
+    x: Exchangers, members: Ints, hot_kg_s: Floats, full_kg_s: Floats, cold_c: Floats, duty_w: float, set_c: float, near_c: float,
     out_w: Floats, out_c: Floats, out_valve: Floats,
 ) -> tuple[float, float, bool]:  # fmt: skip
     """Share a duty among exchangers in parallel.
@@ -223,6 +244,7 @@ def solve_bank(
         cold_c: cold-side inlet of every exchanger.
         duty_w: heat to carry, at least 0.
         set_c: supply set-point.
+        near_c: return temperature of the pass before, a first guess where it is above the set-point.
         out_w: heat of every exchanger; written for members.
         out_c: hot outlet of every exchanger; written for members.
         out_valve: share of full cold flow; read as a first guess and written for members.
@@ -246,22 +268,20 @@ def solve_bank(
     if capacity <= 0.0 or total <= 0.0:
         return set_c, set_c, False
     back = set_c + duty_w / capacity
+    rows = np.full((members.size if any_firmware else 0, 2, COOLANT_STEPS.shape[0] + 1), np.nan)
+    running = np.zeros(members.size)
+    for k, i in enumerate(members):
+        if reach[k] > 0.0:
+            running[k] = hot_kg_s[i] * x.hot_cp_j_kg_k[i]
+            if x.firmware[i] and again[k]:
+                rows[k] = rows[k - 1]
+            elif x.firmware[i]:
+                _steps(x, i, hot_kg_s[i], full_kg_s[i], cold_c[i], set_c, rows[k])
     if any_firmware:
-        back = _settled_return(x, members, hot_kg_s, full_kg_s, cold_c, duty_w, set_c, reach, again, back)
+        start = near_c if near_c > set_c else back
+        back = _settled_return(running, reach, cold_c[members], rows, again, duty_w, set_c, start)
     else:
-        for _ in range(2 * members.size + 4):
-            got, slope = 0.0, 0.0
-            for k, i in enumerate(members):
-                c, e = hot_kg_s[i] * x.hot_cp_j_kg_k[i], reach[k]
-                free, most = c * (back - set_c), e * (back - cold_c[i])
-                got += min(free, most)
-                slope += c if free <= most else e
-            if slope <= 0.0:
-                return set_c, set_c, False
-            step = (duty_w - got) / slope
-            back += step
-            if abs(step) <= 1e-13 * (1.0 + abs(back)):
-                break
+        back = _free_return(running, reach, cold_c[members], duty_w, set_c, back)
     supply = 0.0
     for k, i in enumerate(members):
         c, e = hot_kg_s[i] * x.hot_cp_j_kg_k[i], reach[k]
@@ -273,15 +293,18 @@ def solve_bank(
             supply += c * out_c[i] / capacity
             continue
         free, most = c * (back - set_c), e * (back - cold_c[i])
-        share, heat = 0.0, 0.0
-        if x.firmware[i]:
-            share, heat, _ = _floor(x, i, hot_kg_s[i], full_kg_s[i], back, cold_c[i], set_c, True)
-        out_w[i] = heat if share > 0.0 else min(free, most)
-        out_c[i] = back - out_w[i] / c
+        row, heat, span = -1, min(free, most), back - cold_c[i]
+        if x.firmware[i] and reach[k] > 0.0:
+            row, settled, _ = _floor(rows[k], c, back, cold_c[i], set_c)
+            heat = settled if row >= 0 else heat
+        out_w[i], out_c[i] = heat, back - heat / c
         supply += c * out_c[i] / capacity
-        span = back - cold_c[i]
-        if share > 0.0:
-            out_valve[i] = share
-            continue
-        out_valve[i] = 1.0 if free > most or span <= 0.0 else valve_share(x, i, hot_kg_s[i], full_kg_s[i], free / span, e, guess[k])
+        if row >= 0:
+            share, asked = rows[k, 0, row], rows[k, 1, row]
+            dithers = heat < asked * span  # between two rows: the mean of both duties
+            out_valve[i] = share * (valve_share(x, i, hot_kg_s[i], share * full_kg_s[i], heat / span, asked, 0.0) if dithers else 1.0)
+        elif free > most or span <= 0.0:
+            out_valve[i] = 1.0
+        else:
+            out_valve[i] = valve_share(x, i, hot_kg_s[i], full_kg_s[i], free / span, e, guess[k])
     return back, supply, True

@@ -20,7 +20,7 @@ from twin.solvers.chiller import Chillers, run_chillers
 from twin.solvers.drycooler import DryCoolers, entering_c, pad_water_kg_s, rise_k_w, speed_for
 from twin.solvers.jit import inner, kernel
 from twin.solvers.moistair import humidity_kg_kg
-from twin.solvers.tower import Towers, evaporation_kg_s, run_cell
+from twin.solvers.tower import Towers, alike, evaporation_kg_s, run_cell
 
 YORK = np.array([
     -0.359741205, -0.055053608, 0.0023850432, 0.173926877, -0.0248473764, 0.00048430224, -0.005589849456, 0.0005770079712,
@@ -132,7 +132,8 @@ def _cells(
         if alive[w] and n < count:
             total += t.duty_w[w]
             n += 1
-    n, supply, water, held = 0, 0.0, 0.0, True
+    n, supply, water, held, before = 0, 0.0, 0.0, True, -1
+    fan, approach, ok = 0.0, 0.0, True
     for w in own:
         out.w[s, w], out.fan[s, w], out.ok[s, w], out.on[s, w] = 0.0, 0.0, True, False
         if not alive[w] or n >= count:
@@ -141,7 +142,9 @@ def _cells(
         share = t.duty_w[w] / total
         apart = behind * t.exchanger_k[w]
         want = target_c - apart - air.wet_c
-        fan, approach, ok = run_cell(t, w, york, cp, air.wet_c, air.pressure_pa, heat_w * share, want)
+        if before < 0 or not alike(t, w, before):
+            fan, approach, ok = run_cell(t, w, york, cp, air.wet_c, air.pressure_pa, heat_w * share, want)
+        before = w
         out.w[s, w], out.fan[s, w], out.ok[s, w], out.on[s, w] = heat_w * share, fan, ok, True
         held = held and approach <= want + HELD_K
         water += share * (air.wet_c + approach)

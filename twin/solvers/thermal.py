@@ -124,7 +124,9 @@ def _tcs(lay: Layout, x: Exchangers, inp: Inputs, s: int, t_fws: Floats, phi: Fl
             if not out.loop_ok[s, j]:
                 out.stranded[s] += duty
             continue
-        back, supply, ok = solve_bank(x, own, hot, full, cold, duty, lay.loop_set_c[j], out.cdu_w[s], out.cdu_c[s], out.cdu_valve[s])
+        back, supply, ok = solve_bank(
+            x, own, hot, full, cold, duty, lay.loop_set_c[j], out.loop_return[s, j], out.cdu_w[s], out.cdu_c[s], out.cdu_valve[s]
+        )
         out.loop_supply[s, j], out.loop_return[s, j], out.loop_ok[s, j] = supply, back, ok
         if not ok:
             out.stranded[s] += duty
@@ -175,7 +177,9 @@ def _halls(lay: Layout, x: Exchangers, inp: Inputs, s: int, t_fws: Floats, phi: 
             out.hall_supply[s, h], out.hall_return[s, h], out.hall_ok[s, h] = lay.hall_set_c[h], lay.hall_set_c[h], True
             out.vented[s] += heat
             continue
-        back, supply, ok = solve_bank(x, own, hot, full, cold, heat, lay.hall_set_c[h], out.unit_w[s], out.unit_c[s], out.unit_valve[s])
+        back, supply, ok = solve_bank(
+            x, own, hot, full, cold, heat, lay.hall_set_c[h], out.hall_return[s, h], out.unit_w[s], out.unit_c[s], out.unit_valve[s]
+        )
         out.hall_supply[s, h], out.hall_return[s, h], out.hall_ok[s, h] = supply, back, ok
         t_hall[h] = supply
         if not ok:

@@ -17,7 +17,7 @@ import math
 from typing import NamedTuple
 
 from topology.axes import Floats
-from twin.solvers.jit import inner, kernel
+from twin.solvers.jit import inlined, inner, kernel
 from twin.solvers.laws import YORK_APPROACH_K, YORK_LG_MAX, YORK_RANGE_K, YORK_WET_BULB_C, narrowed, york_approach_k
 from twin.solvers.moistair import enthalpy_j_kg, saturated_at_c, saturated_j_kg, saturated_kg_kg
 
@@ -36,6 +36,14 @@ class Towers(NamedTuple):
     water_air_ratio: Floats
     merkel: Floats
     merkel_exponent: Floats
+
+
+@inlined
+def alike(t: Towers, w: int, v: int) -> bool:
+    """Whether two cells have the same ratings, so that with the same share of a loop's heat they do the same."""
+    water = t.duty_w[w] == t.duty_w[v] and t.water_kg_s[w] == t.water_kg_s[v] and t.exchanger_k[w] == t.exchanger_k[v]
+    air = t.lg_ratio[w] == t.lg_ratio[v] and t.water_air_ratio[w] == t.water_air_ratio[v]
+    return bool(water and air and t.merkel[w] == t.merkel[v] and t.merkel_exponent[w] == t.merkel_exponent[v])
 
 
 @inner
