@@ -27,10 +27,10 @@ END = dt.datetime(2026, 3, 4, tzinfo=dt.UTC)
 NAME, TEMPLATE = "synthetic-faults", "reference"
 SEEDS = 6
 """Plants: seeds from 0 on, all of them counted."""
-FIRST_H, LAST_H = 6.0, 36.0
-"""Hours from the start of two days between which a fault begins."""
-SLOW = ("fouled-cdu",)
-"""Kinds that take weeks, which two days cannot show."""
+FIRST_H = 6.0
+"""Hours from the start of two days from which on a fault may begin; it begins early enough to last as long as its kind needs to show."""
+SLOW = tuple(name for name, kind in KINDS.items() if kind.needs_s > DETAIL_DAYS * 86400.0 - 3600.0 * FIRST_H)
+"""Kinds that take longer than two days can show."""
 MOST_FALSE = 1.0
 """Findings of nothing, a day and hall."""
 
@@ -81,7 +81,7 @@ def planted(plant: Plant, seed: int) -> tuple[Fault, ...]:
     out: list[Fault] = []
     for kind in (k for k in KINDS if k not in SLOW):
         free = [e for e in KINDS[kind].places(real) if e not in {f.element for f in out}]
-        minute = round(60.0 * rng.uniform(FIRST_H, LAST_H))
+        minute = round(60.0 * rng.uniform(FIRST_H, 24.0 * DETAIL_DAYS - KINDS[kind].needs_s / 3600.0))
         if free:
             out.append(fault(kind, free[int(rng.integers(len(free)))], start + np.timedelta64(minute, "m")))
     return tuple(out)
@@ -95,7 +95,7 @@ def trial(plant: Plant, seed: int, faults: Sequence[Fault]) -> Trial:
         for plan in plans(plant, END, seed, DETAIL_DAYS, faults, dirty=False):
             plan.write(raw / plan.name)
         ingest(plant.site, raw, where, clock=lambda: END)
-        doubts = trust(plant.site, Store.open(where)).doubts
+        doubts = trust(plant, Store.open(where)).doubts
     return judged(plant, seed, faults, doubts)
 
 

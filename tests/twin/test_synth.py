@@ -109,7 +109,7 @@ def test_every_channel_comes_back_from_the_store_as_the_plant_showed_it(row: Pla
     long = times(END - dt.timedelta(days=30), 30 * 96, 900.0)
     time = times(DAY, 1440, 60.0)
     wet = np.repeat(wet_bulb_c(long, SEED)[-96:], 15)
-    exact = shown(world, time, within(long, utilisation(row, long, SEED), time, SEED), wet)
+    exact = shown(world, time, within(row, long, utilisation(row, long, SEED), time, SEED), wet)
     for meter in world.meters:
         name, channel, there = meter.channel.name, meter.channel, meter.there
         got = channel.measured(row, stored[1], DAY, END, 900.0).values
@@ -192,7 +192,7 @@ def test_a_meter_reads_gain_times_true_plus_bias_with_its_noise(row: Plant) -> N
 def test_arrays_and_files_tell_the_same(row: Plant, stored: tuple[IngestReport, Store]) -> None:
     time = times(DAY, 1440, 60.0)
     long = times(END - dt.timedelta(days=30), 30 * 96, 900.0)
-    u = within(long, utilisation(row, long, SEED), time, SEED)
+    u = within(row, long, utilisation(row, long, SEED), time, SEED)
     wet = np.repeat(wet_bulb_c(long, SEED)[-96:], 15)
     seen = observe(row, hidden(row, SEED), time, u, wet, SEED)
     assert step_s(time) == 60.0

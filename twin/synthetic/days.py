@@ -21,6 +21,8 @@ INFERENCE_U = (0.35, 0.65)
 SLOW_U, SLOW_S = 0.02, 900.0
 FAST_U, FAST_S = 0.012, 240.0
 """Standard deviation and time constant of what a rack's utilisation does of its own, from quarter hour to quarter hour and within one."""
+STEP_U = 0.02
+"""Standard deviation, within a quarter hour, of what racks of one row do together: they run one job, whose steps they take in step."""
 
 
 def times(start: dt.datetime, steps: int, step_s: float) -> np.ndarray:
@@ -58,10 +60,11 @@ def utilisation(plant: Plant, time: np.ndarray, seed: int) -> Floats:
     return np.clip(u, 0.02, 1.0)
 
 
-def within(long: np.ndarray, u: Floats, time: np.ndarray, seed: int) -> Floats:
+def within(plant: Plant, long: np.ndarray, u: Floats, time: np.ndarray, seed: int) -> Floats:
     """(t, R) utilisation minute by minute: the level of each quarter hour with faster noise on it.
 
     Args:
+        plant: the plant.
         long: (T,) quarter hours.
         u: (T, R) utilisation in each.
         time: (t,) minutes inside them.
@@ -69,6 +72,8 @@ def within(long: np.ndarray, u: Floats, time: np.ndarray, seed: int) -> Floats:
     """
     rng = stream(seed, "minutes", time[0])
     fast = _smooth(rng.normal(0.0, FAST_U, (time.size, u.shape[1])), FAST_S / step_s(time))
+    for own in _rows(plant):
+        fast[:, own] += _smooth(rng.normal(0.0, STEP_U, (time.size, 1)), FAST_S / step_s(time))
     return np.clip(held(long, u, time) + fast, 0.02, 1.0)
 
 

@@ -31,7 +31,7 @@ DRIFT_S = 1.5 * 86400.0
 """Time in which the gain of a flow meter walks off."""
 FOULING_S = 21.0 * 86400.0
 """Time in which an exchanger fouls."""
-SPIKES_WITHIN_S = 86400.0
+SPIKES_WITHIN_S = 0.5 * 86400.0
 """Time in which all spikes of one fault happen."""
 SPIKE_SHARE = 0.6
 """How far a spike is above its reading, over that."""
@@ -52,6 +52,7 @@ class Fault:
         usual: size where none is given.
         shows: tests of ``racktwin quality`` that name it for what it is.
         within_s: how far from its first moment they may put its begin.
+        needs_s: how long it must last before it can be seen for what it is.
     """
 
     element: str
@@ -63,6 +64,7 @@ class Fault:
     usual: ClassVar[float] = 0.0
     shows: ClassVar[tuple[str, ...]] = ()
     within_s: ClassVar[float] = 0.0
+    needs_s: ClassVar[float] = 0.5 * 86400.0
 
     @classmethod
     def places(cls, real: Plant) -> tuple[str, ...]:
@@ -124,7 +126,7 @@ class FouledCdu(Fault):
 
     kind, axes, usual = "fouled-cdu", ("cdus",), 0.2
     doc = "a CDU's exchanger loses the share SIZE of its conductance within three weeks"
-    shows, within_s = ("fouling",), 7.0 * 86400.0
+    shows, within_s, needs_s = ("fouling",), 7.0 * 86400.0, FOULING_S
 
     @classmethod
     def places(cls, real: Plant) -> tuple[str, ...]:
@@ -142,7 +144,7 @@ class DriftedFlow(Fault):
 
     kind, axes, usual = "drifted-flow", ("cdus",), 0.08
     doc = "a CDU's flow meter comes to read the share SIZE too much within a day and a half"
-    shows, within_s = ("flow_drift",), 12.0 * HOUR_S
+    shows, within_s, needs_s = ("flow_drift",), 12.0 * HOUR_S, 86400.0
 
     def spoil(self, plant: Plant, time: np.ndarray, readings: Readings, seed: int) -> None:
         """Gain of its meter on the IT side."""
@@ -237,7 +239,7 @@ class Spikes(Fault):
     """Single readings are far off."""
 
     kind, axes, usual = "spikes", ("racks", "cdus"), 3.0
-    doc = "SIZE single readings (of a rack's power, of a CDU's supply temperature) within a day are too high by half and more"
+    doc = "SIZE single readings (of a rack's power, of a CDU's supply temperature) within half a day are too high by half and more"
     shows, within_s = ("spike",), SPIKES_WITHIN_S
 
     def spoil(self, plant: Plant, time: np.ndarray, readings: Readings, seed: int) -> None:

@@ -70,7 +70,7 @@ def plans(
         yield from _week(shapes.Sheet(world, long[own], readings, f"week-{week + 1}", False))
     for day in range(detail):
         time = times(end - dt.timedelta(days=detail - day), int(86400 / DETAIL_STEP_S), DETAIL_STEP_S)
-        exact = shown(world, time, within(long, u, time, seed), held(long, wet, time))
+        exact = shown(world, time, within(plant, long, u, time, seed), held(long, wet, time))
         yield from _day(shapes.Sheet(world, time, read(world, time, exact), f"day-{day + 1}", dirty))
         if days > detail:
             yield from _logged(world, time, exact, f"day-{day + 1}")

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from telemetry.schema import SITE
 from topology.axes import Floats, Ints
 from topology.units import UNITS, from_canonical
+from twin.forecast.gaps import held
 from twin.observe import CHANNELS, PRIMARY, SECONDARY
 from twin.synthetic.faults import UTILISATION, WET_BULB, Readings
 from twin.synthetic.observe import World
@@ -105,7 +106,7 @@ def devices(sheet: Sheet, own: Ints, every: int, columns: tuple[str, ...], path:
         count = max(racks.skus[racks.sku[r]].accelerators, 1)
         spread, offset = _among(sheet.world.seed, racks.ids[r], count)
         power, temp, busy = (readings[n][rows, r] for n in ("chip power", "chip temperature", UTILISATION))
-        moves = np.r_[True, np.diff(temp) != 0.0].astype(np.float64)
+        moves = (np.diff(held(temp[:, None])[:, 0], prepend=np.nan) != 0.0).astype(np.float64)
         t, d = np.nonzero(np.repeat((np.isfinite(power) & np.isfinite(temp) & np.isfinite(busy))[:, None], count, axis=1))
         one = rng.standard_normal((3, t.size))
         values = (
