@@ -53,13 +53,13 @@ def ragged(s: Sensors) -> Iterator[Doubt]:
         yield s.doubt(int(i), "ragged", RAGGED_SCORE, reason, 0, len(s.time))
 
 
-def length(seconds: float) -> str:
+def length(time_s: float) -> str:
     """A length of time for people.
 
     >>> length(90.0), length(7200.0), length(1.5)
     ('90 s', '2 h', '1.5 s')
     """
     for size, unit in ((86400.0, "d"), (3600.0, "h"), (60.0, "min")):
-        if seconds >= 2.0 * size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds:.3g} s"
+        if time_s >= 2.0 * size:
+            return f"{time_s / size:.3g} {unit}"
+    return f"{time_s:.3g} s"

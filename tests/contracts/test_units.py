@@ -38,10 +38,10 @@ COMPOUND = (
 DIMENSIONLESS = {
     "cop", "correlation", "effectiveness", "ere", "exponent", "factor", "friction", "itue", "lg", "lg_ratio", "ln_mu", "ntu",
     "power_factor", "probability", "prandtl", "pue", "pue_1", "pue_2", "pue_3", "quantile", "relative_roughness", "relaxation",
-    "residual", "reynolds", "share", "speed", "tolerance", "tue", "utilisation", "weight",
+    "coverage", "residual", "reynolds", "score", "share", "speed", "tolerance", "tue", "utilisation", "weight",
 }  # fmt: skip
 """Names that say by themselves that they have no unit."""
-BESIDE_ITS_UNIT = {"high", "low", "offset", "rmse", "scale", "value", "x", "y", "z"}
+BESIDE_ITS_UNIT = {"high", "least", "low", "noise", "offset", "rmse", "scale", "size", "value", "x", "y", "z"}
 """Names of numbers whose unit stands in a field beside them, or in the law that they are arguments of."""
 
 

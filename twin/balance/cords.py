@@ -47,14 +47,14 @@ class Jump:
 
     Attributes:
         at: first sample after it.
-        before: share before.
-        after: share after.
+        before_frac: share before.
+        after_frac: share after.
         z: robust standard deviations between both.
     """
 
     at: int
-    before: float
-    after: float
+    before_frac: float
+    after_frac: float
     z: float
 
 
@@ -77,7 +77,7 @@ def cord_doubts(what: Seen) -> Iterator[Doubt]:
         if jump is not None:
             said = _feeds(what, cut, a, b, r, jump)
             if said:
-                jumped = f"its share on cord A jumps from {jump.before:.1%} to {jump.after:.1%}, its mirror image"
+                jumped = f"its share on cord A jumps from {jump.before_frac:.1%} to {jump.after_frac:.1%}, its mirror image"
                 yield _doubt(cut, racks.ids[r], jump.at, f"{jumped}: {said}")
             continue
         declared, seen = float(racks.share_a_frac[r]), float(np.nanmedian(share)) if np.isfinite(share).any() else np.nan
@@ -117,16 +117,16 @@ def mirrored(share: Floats) -> Jump | None:
     return Jump(int(known[at]), before, after, z)
 
 
-def exchanged(declared: float, seen: float) -> bool:
+def exchanged(declared_frac: float, seen_frac: float) -> bool:
     """Whether a share as read is the mirror image of the declared one.
 
     >>> exchanged(0.6, 0.41), exchanged(0.6, 0.58), exchanged(0.5, 0.46)
     (True, False, False)
     """
-    if not (0.0 < declared < 1.0 and 0.0 < seen < 1.0):
+    if not (0.0 < declared_frac < 1.0 and 0.0 < seen_frac < 1.0):
         return False
     prior = PRIORS["share_factor"]
-    return abs(prior.z(seen / declared)) > FAR_Z and abs(prior.z((1.0 - seen) / declared)) < NEAR_Z
+    return abs(prior.z(seen_frac / declared_frac)) > FAR_Z and abs(prior.z((1.0 - seen_frac) / declared_frac)) < NEAR_Z
 
 
 def _feeds(what: Seen, cut: Samples, a: Floats, b: Floats, rack: int, jump: Jump) -> str:
@@ -151,7 +151,7 @@ def _feeds(what: Seen, cut: Samples, a: Floats, b: Floats, rack: int, jump: Jump
         return alone
     moved = float(np.nanmean(after) - np.nanmean(before))
     noise = float(np.hypot(np.nanstd(before) / np.sqrt(np.isfinite(before).sum()), np.nanstd(after) / np.sqrt(np.isfinite(after).sum())))
-    expected = (jump.before - jump.after) * float(np.nanmean(a[jump.at : around.stop, rack] + b[jump.at : around.stop, rack]))
+    expected = (jump.before_frac - jump.after_frac) * float(np.nanmean(a[jump.at : around.stop, rack] + b[jump.at : around.stop, rack]))
     if abs(expected) < _TELLS * noise:
         return alone
     if abs(moved - expected) < abs(moved):
