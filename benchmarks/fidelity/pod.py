@@ -11,6 +11,7 @@ from benchmarks.fidelity.beats import beat_findings, beat_table
 from benchmarks.fidelity.draw import Plot
 from benchmarks.fidelity.frame import Recording, Report, Row, Spans, Told, parameters, span
 from benchmarks.fidelity.podfile import COLUMNS, PodFile, read_pod
+from benchmarks.fidelity.sensed import quality_findings
 from topology.axes import Bools, Floats
 from twin.forecast.calibrate import Jump, constant_ratio, jumps, lagged_regression, score, split_step
 from twin.forecast.pod import PodFit, fit_pod, rack_mean
@@ -52,7 +53,7 @@ def run(path: Path, told: Told) -> Report:
         title=f"{path.name}: a pod of {len(file.racks)} air-cooled racks",
         rows=rows,
         text=TEXT,
-        findings=tuple(_findings(file, fit, dropped)),
+        findings=(*_findings(file, fit, dropped), *quality_findings(path, STEP_S)),
         tables=(("Constants of the pod", parameters(fit.calibration)), ("Sensors by quantity", beat_table(file.beats))),
         plots=_plots(path.stem, file, fit, split, dropped),
     )

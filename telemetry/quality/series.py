@@ -150,8 +150,30 @@ def sensors(
     )
 
 
+def bundle_of(quantity: str, level: str, series: Mapping[tuple[str, str], tuple[np.ndarray, np.ndarray]], window: Window) -> Sensors:
+    """Readings that are not in a store, as detectors take them; all of them are compared with one another.
+
+    Args:
+        quantity: canonical quantity.
+        level: level.
+        series: times [us since 1970] and readings by (element, part); those outside the window are left out.
+        window: stretch of time and step.
+    """
+    start, end = microseconds(window.start), microseconds(window.end)
+    own: list[tuple[str, str, int]] = []
+    us, value, cuts = [], [], [0]
+    for (element, part), (time, reading) in sorted(series.items()):
+        inside = (time >= start) & (time < end) & np.isfinite(reading)
+        order = np.argsort(time[inside], kind="stable")
+        own.append((element, part, len(own)))
+        us.append(time[inside][order])
+        value.append(reading[inside][order])
+        cuts.append(cuts[-1] + order.size)
+    return _bundle(None, quantity, level, window, own, np.concatenate(us), np.concatenate(value), np.array(cuts), False, start)
+
+
 def _bundle(
-    site: Site, quantity: str, level: str, window: Window, own: list[tuple[str, str, int]], us: np.ndarray, value: np.ndarray,
+    site: Site | None, quantity: str, level: str, window: Window, own: list[tuple[str, str, int]], us: np.ndarray, value: np.ndarray,
     cuts: np.ndarray, counter: bool, since: int,
 ) -> Sensors:  # fmt: skip
     start, span_s, steps = microseconds(window.start), (window.end - window.start).total_seconds(), window.steps
@@ -216,12 +238,12 @@ _BEFORE = 5
 _NOT_A_TIME = np.iinfo(np.int64).min
 
 
-def _groups(site: Site, element: Sequence[str], part: Sequence[str] | None) -> np.ndarray:
+def _groups(site: Site | None, element: Sequence[str], part: Sequence[str] | None) -> np.ndarray:
     """Number of the group that each sensor is compared with; by place alone where no parts are given."""
     own: dict[str, int] = {}
     for name in element:
         own[name] = own.get(name, 0) + 1
-    where = {name: place(site, name) for name in own}
+    where = {name: place(site, name) if site is not None else ("all", "") for name in own}
     if part is None:
         keys: list[tuple[str, ...]] = [where[e] for e in element]
     else:
