@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from benchmarks import feeds, folders, loops, meshes, reading, rides, solving, storing, years
+from benchmarks import calibrating, feeds, folders, loops, meshes, reading, rides, solving, storing, years
 from benchmarks.harness import Row, write
 
 NOTES = (
@@ -20,6 +20,8 @@ NOTES = (
     "- Radial feeds: a tree with 10 (shallow) or 2 (deep) lines below each node and a constant load on every end; both solve for complex "
     "voltages, which are checked against each other.",
     "- A ride: one hall of 100 racks for an hour at 1 s: a CDU goes for nine minutes, the utility for ten, and a job ends.",
+    "- Calibration: a week of quarter hours of power, supply output and utilisation of every rack to power curves and supplies of SKUs, "
+    "draw factors and changes of racks, readings in memory; CPU seconds.",
     "- A year: 8,760 hours of weather, power and cooling of the whole site.",
     "- Frames: DuckDB and Polars read the Parquet files of the same store and give a long table; ours is the dense array. All three find "
     "the same cells and the same sum, which is checked.",
@@ -49,6 +51,7 @@ def main() -> int:
         reading.reading(),
         rides.rows(),
         years.years(),
+        calibrating.rows(),
     ):
         for row in part:
             rows.append(row)

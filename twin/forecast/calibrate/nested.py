@@ -28,7 +28,7 @@ Model = Callable[[Mapping[str, Floats], Mapping[str, Floats], Ints], Sequence[Bl
 PART = 4_000_000
 """Numbers in the derivatives of one part of the elements: 32 MB."""
 ROUNDS = 25
-PASSES = 4
+PASSES = 3
 """Rounds in which noise and spread are taken from the fit."""
 SETTLED = 1e-4
 """Step in standard deviations of the priors below which a fit has settled."""
