@@ -50,7 +50,7 @@ def _week(where: Plant, seed: int) -> Seen:
         fed[:, own], out[:, own] = (draw[own] * p * (1.0 + rng.normal(0.0, 0.005, p.shape)) for p in power[:2])
     time = np.datetime64("2026-03-02", "us") + (np.arange(STEPS) * STEP_S * 1e6).astype("timedelta64[us]")
     steps, none = np.full(STEPS, np.nan), np.zeros((STEPS, 0))
+    read = {"rack power": fed, "rack output power": out}
     return Seen(
-        where, time, STEP_S, {"rack power": fed, "rack output power": out}, np.nan_to_num(fed), np.isfinite(fed), u, steps, none, none, none,
-        steps, none, np.zeros(where.power.n),
-    )  # fmt: skip
+        where, time, STEP_S, read, np.nan_to_num(fed), np.isfinite(fed), u, steps, none, none, none, steps, none, np.zeros(where.power.n)
+    )
