@@ -9,7 +9,7 @@ import numpy as np
 from telemetry.quality.doubt import Doubt, detector
 from telemetry.quality.series import Sensors
 from telemetry.quality.together import Busy
-from telemetry.quality.values import COMMANDS, STANDING, STUCK_READINGS, STUCK_S, constant, moves, number
+from telemetry.quality.values import COMMANDS, STANDING, STUCK_READINGS, constant, long_enough, moves, number
 
 MOST = 0.8
 """Share of the parts of an element that stand still at the same time."""
@@ -51,8 +51,7 @@ def stuck(s: Sensors) -> Iterator[Doubt]:
 
 def _longest(s: Sensors, i: int) -> tuple[int, int] | None:
     """Longest stretch of one value of a sensor that is long enough and not zero."""
-    found = [(a, b) for a, b in constant(s.value[:, i]) if (b - a) * s.step_s >= STUCK_S and b - a >= STUCK_READINGS * s.stride(i)]
-    found = [(a, b) for a, b in found if s.value[a, i] != 0.0]
+    found = long_enough(s, i, constant(s.value[:, i]))
     return max(found, key=lambda x: x[1] - x[0]) if found else None
 
 

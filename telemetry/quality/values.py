@@ -60,12 +60,27 @@ def stuck(s: Sensors) -> Iterator[Doubt]:
     stretches = [constant(s.value[:, i]) for i in range(s.n)]
     for i, own in enumerate(stretches):
         stride, last = s.stride(i), s.value[:, i]
-        long = [(a, b) for a, b in own if (b - a) * s.step_s >= STUCK_S and (b - a) >= STUCK_READINGS * stride and last[a] != 0.0]
-        for a, b in long:
+        for a, b in long_enough(s, i, own):
             beside = [j for j in np.flatnonzero(s.group == s.group[i]).tolist() if j != i]
             if moves(s, stretches, i, a, b, beside):
                 reason = f"reads {number(s.quantity, float(last[a]))} throughout while {_what(beside)} move" + ("s" if not beside else "")
                 yield s.doubt(i, "stuck", 1.0, reason, a, min(b - 1 + stride, len(s.time)))
+
+
+def long_enough(s: Sensors, i: int, own: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Stretches of one value of sensor i that may be stuck: long, of enough readings (a gap has none), and not zero."""
+    v = s.value[:, i]
+    return [
+        (a, b)
+        for a, b in own
+        if (b - a) * s.step_s >= STUCK_S
+        and v[a] != 0.0
+        and np.isfinite(v[a:b]).sum() >= max(STUCK_READINGS, _THERE * (b - a) / s.stride(i))
+    ]
+
+
+_THERE = 0.5
+"""Share of the usual readings that must be there in a stretch."""
 
 
 def _what(beside: list[int]) -> str:
