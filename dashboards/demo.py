@@ -16,10 +16,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from dashboards import answers, exports, replay_answers
+from dashboards import answers, calibration_answers, exports, quality_answers, replay_answers
 from dashboards.session import Session
 from telemetry.ingest import ingest
 from topology.generate import generate
+from topology.overlay import write_overlay
 from topology.read import read_site
 from topology.write import write_site
 from twin.headroom.room import Room
@@ -112,11 +113,24 @@ class Demo:
             result = session.replay(END - dt.timedelta(days=DETAIL_DAYS), END, 60.0, told)
             return replay_answers.replayed(result, session.plant.racks.ids, time.perf_counter() - began)
 
-        steps = (("solve", "solving the present moment", solved), ("cases", "failing every element in turn", cases),
-                 ("replay", f"replaying {DETAIL_DAYS} days", replayed))  # fmt: skip
-        for name, label, make in steps:
+        overlay = self.folder / "calibration.csv"
+
+        def judged() -> dict[str, Any]:
+            return quality_answers.answer(quality_answers.judged(session, END - dt.timedelta(days=1), END, 60.0, told))
+
+        def calibrated() -> dict[str, Any]:
+            found = session.calibrate(progress=told)
+            write_overlay(found.overlay(), overlay)
+            return calibration_answers.calibration(session.plant, found)
+
+        steps: tuple[tuple[str, str, Callable[[], dict[str, Any]], list[Path]], ...] = (
+            ("solve", "solving the present moment", solved, []), ("cases", "failing every element in turn", cases, []),
+            ("replay", f"replaying {DETAIL_DAYS} days", replayed, []), ("quality", "judging the sensors of a day", judged, []),
+            ("calibration", "learning the constants of the site", calibrated, [overlay]),
+        )  # fmt: skip
+        for name, label, make, files in steps:
             told = self.begin(label)
-            out[name] = self._kept(name, key, make)
+            out[name] = self._kept(name, key, make, files)
             told(1, 1)
         out["headroom"] = [self._room(session, sku, key) for sku in SKUS]
         out["exports"] = self._exports(session, key)

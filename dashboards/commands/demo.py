@@ -21,10 +21,11 @@ _Data = Annotated[
 
 
 def demo(folder: _Folder = Path("demo"), data: _Data = None, as_json: Json = False) -> None:
-    """Everything once, on a made-up site of two halls: telemetry, replay, failures, headroom, exports.
+    """Everything once, on a made-up site of two halls: telemetry, replay, quality, calibration, failures, headroom, exports.
 
-    Writes the reference site, two days of vendor-shaped telemetry and four weeks of rack power, ingests them, replays them
-    through the twin, takes every element out in turn, and says how many MTIA 450 and GB300 NVL72 racks still fit. A second run
+    Writes the reference site, two days of vendor-shaped telemetry and four weeks of rack power, ingests them, replays them through
+    the twin, judges the sensors, learns the constants of the site, takes every element out in turn, and says how many MTIA 450 and
+    GB300 NVL72 racks still fit. A second run
     does not repeat finished work and gives the same answer.
 
     Example: `racktwin demo demo`
@@ -39,7 +40,7 @@ def demo(folder: _Folder = Path("demo"), data: _Data = None, as_json: Json = Fal
             if task:
                 progress.update(task[-1], completed=1, total=1)
             elif not progress.console.is_terminal:
-                note("racktwin demo: this takes a minute or two")
+                note("racktwin demo: this takes two or three minutes")
             if not progress.console.is_terminal:
                 note(f"  {label}")
             task.append(progress.add_task(label, total=None))
@@ -69,6 +70,13 @@ def _show(out: Console, answer: dict[str, Any]) -> None:
     out.print(
         f"Replay: {replay['frames']} minutes of {replay['rack_samples'] // replay['frames']} racks, solved in {replay['solve_s']:.1f} s"
     )
+    quality, learned = answer["quality"], answer["calibration"]
+    out.print(
+        f"Quality: {quality['sensors']:,} sensors of the last day with a mean score of {quality['mean_score_frac']:.3f}, "
+        f"{quality['findings']} finding{'s' if quality['findings'] != 1 else ''}"
+    )
+    moved = [d["sentence"] for d in learned["drifts"] if d["moved"]]
+    out.print(f"Calibration: {len(learned['told'])} constants told by data" + (f"; {moved[0]}" if moved else ""), soft_wrap=True)
     out.print(f"Failures: {cases['violated']} of {cases['cases']} cases violate a limit, every rack at its allocated power")
     for room in answer["headroom"]:
         out.print()
