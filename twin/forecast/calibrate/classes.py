@@ -38,6 +38,8 @@ METERS: Mapping[str, str] = MappingProxyType({
 class Classes:
     """Means of N racks over B classes, NaN where a class has no samples or a rack no such meter.
 
+    Powers are over the draw factor that each rack is known to have, so that what is left to find is on top of it.
+
     Attributes:
         racks: (N,) numbers on the rack axis.
         u: (N, B) utilisation.
@@ -94,7 +96,8 @@ def _some(what: Seen, racks: Ints, keep: Bools | None) -> Classes:
         few = thinned(table[rows], ENOUGH).T
         return np.where((np.isfinite(few).sum(axis=1) >= FEWEST)[:, None], few, np.nan)
 
-    read = {name: of(what.utilisation if name == "u" else what.of(channel)) for name, channel in METERS.items()}
+    drawn = plant.racks.draw_factor[racks][:, None]
+    read = {name: of(what.utilisation) if name == "u" else of(what.of(channel)) / drawn for name, channel in METERS.items()}
     there: dict[str, Bools] = {name: np.asarray(np.isfinite(v).any(axis=1)) for name, v in read.items()}
     u, power = read["u"], read["cord_a_w"]
     for name in ("cord_b_w", "output_w", "input_w"):

@@ -16,7 +16,7 @@ the no-load loss does not follow it. Gains are told of an element's meters again
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -46,6 +46,12 @@ MEANS = {
     "loss_fixed_factor": Means("loss_fixed_factor"), "loss_load_factor": Means("loss_load_factor"), "input": Means("gain", "power_w"),
     "output": Means("gain", "output_power_w"),
 }  # fmt: skip
+WHY = {
+    "loss_load_factor": "it follows power as the gains of its meters do",
+    "loss_fixed_factor": "its meters err by as much as this makes at the loads that were seen",
+    "gain": "no surer than the meters that it can be held against",
+}
+"""Why a parameter mostly keeps its prior."""
 
 
 @dataclass(frozen=True)
@@ -192,4 +198,6 @@ def feeds(what: Seen) -> Iterator[Told | Drift]:
         "loss_load_factor": through & ((model.frac > 0.0) | (model.quad_per_w > 0.0))[:, 0],
         "input": through, "output": out & (fed | below),
     }  # fmt: skip
-    yield from tell(fits, [what.plant.power.ids[e] for e in model.element], MEANS, there)
+    for row in tell(fits, [what.plant.power.ids[e] for e in model.element], MEANS, there):
+        why = "" if row.fitted.identifiable or row.note else WHY.get(row.parameter, "")
+        yield replace(row, note=why) if why else row
