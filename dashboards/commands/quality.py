@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from dashboards.commands.options import Engine, Json, SiteArgument, duration_s, open_session, time_of
+from dashboards.commands.options import Calibration, Engine, Json, SiteArgument, duration_s, open_session, time_of
 from dashboards.commands.output import emit, steps, table
 
 _Store = Annotated[str, typer.Option("--store", metavar="DIR", help="Telemetry store that `racktwin ingest` made.", show_default=False)]
@@ -25,13 +25,19 @@ _Csv = Annotated[
     typer.Option("--csv", metavar="FILE", help="Write doubtful stretches, and all sensors beside, to .csv, .parquet or .xlsx.",
                  show_default=False),
 ]  # fmt: skip
+_Readings = Annotated[
+    Path | None,
+    typer.Option(
+        "--readings", metavar="FILE", help="Write every reading in doubt, with the reason, to .csv or .parquet.", show_default=False
+    ),
+]
 SENSORS, EACH = 12, 6
 """Sensors, and doubts of each test, that are shown."""
 
 
 def quality(
     site: SiteArgument, store: _Store, start: _Start = None, end: _End = None, step: _Step = "60s", csv: _Csv = None,
-    engine: Engine = "serial", as_json: Json = False,
+    readings: _Readings = None, calibration: Calibration = None, engine: Engine = "serial", as_json: Json = False,
 ) -> None:  # fmt: skip
     """Say which sensors can be trusted: per sensor a score, the reason and since when.
 
@@ -41,18 +47,25 @@ def quality(
     Example: `racktwin quality mysite --store mystore --start 2026-11-20T00:00Z --csv doubts.csv`. Exit 1 where there are findings.
     """
     first, last, step_s = time_of(start, "--start"), time_of(end, "--end"), duration_s(step, "--step")
-    session = open_session(site, store)
+    session = open_session(site, store, calibration)
     from dashboards import exports, quality_answers
+    from dashboards.exports import suspects
 
     if csv is not None:
         exports.format_of(csv)
+    if readings is not None:
+        suspects.check(readings)
     with steps("looking") as told:
         found = quality_answers.judged(session, first, last, step_s, told, engine)
     answer = quality_answers.answer(found)
+    origin = exports.about(session, "quality", {"start": found.start, "end": found.end, "step_s": step_s})
+    answer["files"] = []
     if csv is not None:
         tables = (quality_answers.doubt_table(found.doubts), quality_answers.sensor_table(found.verdicts))
-        origin = exports.about(session, "quality", {"start": found.start, "end": found.end, "step_s": step_s})
-        answer["files"] = [str(f) for f in exports.write(csv, tables, origin)]
+        answer["files"] += [str(f) for f in exports.write(csv, tables, origin)]
+    if readings is not None and session.store is not None:
+        answer["readings_written"] = suspects.write_suspects(readings, session.store, found, origin)
+        answer["files"].append(str(readings))
     emit(answer, as_json, lambda out: _show(out, session.site.settings.name, answer))
     if found.doubts:
         raise typer.Exit(1)

@@ -55,7 +55,7 @@ def names(site: Path) -> list[str]:
 
 def test_the_command_names_sensor_reason_and_time_and_exits_1(site: Path, store: Path, tmp_path: Path) -> None:
     racks = names(site)
-    told = call("quality", site, "--store", store, "--json", "--csv", tmp_path / "d.csv")
+    told = call("quality", site, "--store", store, "--json", "--csv", tmp_path / "d.csv", "--readings", tmp_path / "r.parquet")
     assert told.exit_code == 1
     found = json.loads(told.stdout)
     assert found["findings_by_reason"] == {"stuck": 1, "gap": 1} and found["sensors"] == 5
@@ -71,6 +71,13 @@ def test_the_command_names_sensor_reason_and_time_and_exits_1(site: Path, store:
     assert found["lowest_scores"][1]["coverage_frac"] == pytest.approx(1200 / 1440, abs=0.01)
     table = pd.read_csv(tmp_path / "d.csv")
     assert list(table["element"]) == [racks[1], racks[3]] and len(pd.read_csv(tmp_path / "d-sensors.csv")) == 5
+    readings = pd.read_parquet(tmp_path / "r.parquet")
+    assert len(readings) == found["readings_written"] == 360 and set(readings["element"]) == {racks[1]}
+    assert readings["value"].nunique() == 1 and readings["time"].min() == pd.Timestamp("2026-11-01T06:00Z")
+    assert call("quality", site, "--store", store, "--readings", tmp_path / "r.csv").exit_code == 1
+    assert (
+        (tmp_path / "r.csv").read_text().splitlines()[0].replace('"', "").startswith("time,element,part,quantity,level,value,source,test")
+    )
     shown = call("quality", site, "--store", store)
     assert shown.exit_code == 1 and "stuck: 1 finding" in shown.stdout and racks[1] in shown.stdout
 
