@@ -193,13 +193,47 @@ def lone_spike(b: Busy) -> Iterator[Doubt]:
 _SEVERAL = 3
 
 
-def agreed(doubts: list[Doubt]) -> list[Doubt]:
-    """Doubts without spikes that several quantities of an element show at the same time: then the plant moved, and no sensor is off."""
+def agreed(b: Busy, doubts: list[Doubt]) -> list[Doubt]:
+    """Doubts without spikes that another meter shows as well: then the plant moved, and no sensor is off.
+
+    Args:
+        b: how busy each element is by each of its meters.
+        doubts: doubts of one stretch of time.
+    """
     spikes = [d for d in doubts if d.detector == "spike"]
     kinds: dict[tuple[str, dt.datetime], set[tuple[str, str, str]]] = {}
     for d in spikes:
         kinds.setdefault((d.element, d.since), set()).add((d.quantity, d.level, d.part if d.level == "cdu" else ""))
-    return [d for d in doubts if d.detector != "spike" or len(kinds[d.element, d.since]) == 1]
+    return [d for d in doubts if d.detector != "spike" or (len(kinds[d.element, d.since]) == 1 and not _seen_elsewhere(b, d))]
+
+
+def _seen_elsewhere(b: Busy, d: Doubt) -> bool:
+    """Whether other meters of an element's load, or those of what hangs on it, make the same excursion."""
+    own = (d.element, d.level, d.quantity)
+    if own not in b.series:
+        return False
+    since, until = (np.datetime64(t.replace(tzinfo=None), "us") for t in (d.since, d.until))
+    a, z = int(np.searchsorted(b.time, since)), int(np.searchsorted(b.time, until))
+    away = _excursion(b.series[own], a, z, b.stride[own])
+    others = [_excursion(b.series[k], a, z, b.stride[k]) for k in b.of(d.element) if k != own and k[2] != "utilisation_frac"]
+    hung = [
+        k for e in b.behind.get(d.element, ()) if e in b.site.racks and d.element not in b.site.racks for k in b.of(e) if k[2] == "power_w"
+    ]
+    if hung:
+        weights = np.array([b.usual[k] for k in hung])
+        moved = np.array([_excursion(b.series[k], a, z, b.stride[k]) for k in hung])
+        known = np.isfinite(moved)
+        others += [float((weights * moved)[known].sum() / weights[known].sum())] if known.any() else []
+    return any(np.isfinite(o) and o * np.sign(away) >= ALONE_SHARE * abs(away) for o in others) if np.isfinite(away) else False
+
+
+def _excursion(x: np.ndarray, a: int, z: int, stride: int) -> float:
+    """How far a series is from its readings before and after in some steps, NaN where it has none there."""
+    inside, wide = x[a:z], 6 * stride
+    beside = np.r_[x[max(a - wide, 0) : a], x[z : z + wide]]
+    if not np.isfinite(inside).any() or not np.isfinite(beside).any():
+        return float("nan")
+    return float(np.nanmean(inside) - np.nanmedian(beside))
 
 
 def _jumps(x: np.ndarray) -> Iterator[tuple[int, int]]:

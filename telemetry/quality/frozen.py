@@ -9,10 +9,12 @@ import numpy as np
 from telemetry.quality.doubt import Doubt, detector
 from telemetry.quality.series import Sensors
 from telemetry.quality.together import Busy
-from telemetry.quality.values import COMMANDS, STANDING, STUCK_READINGS, constant, long_enough, moves, number
+from telemetry.quality.values import COMMANDS, STANDING, constant, long_enough, moves, number
 
 MOST = 0.8
 """Share of the parts of an element that stand still at the same time."""
+FEWEST = 6
+"""Readings of each part that stand still: fewer than of a single sensor, as all of them do."""
 SEVERAL = 3
 """Parts from which an element is looked at."""
 LIVELY = 0.02
@@ -40,7 +42,7 @@ def stuck(s: Sensors) -> Iterator[Doubt]:
         if len(near) < MOST * len(parts) or len(beside) < 2:
             continue
         every = [constant(s.value[:, j]) if j in beside or j == near[0] else [] for j in range(s.n)]
-        if moves(s, every, near[0], *known[near[0]], beside):
+        if moves(s, every, near[0], *known[near[0]], beside, FEWEST):
             for i in near:
                 a, b = known[i]
                 shown = number(s.quantity, float(s.value[a, i]))
@@ -51,7 +53,7 @@ def stuck(s: Sensors) -> Iterator[Doubt]:
 
 def _longest(s: Sensors, i: int) -> tuple[int, int] | None:
     """Longest stretch of one value of a sensor that is long enough and not zero."""
-    found = long_enough(s, i, constant(s.value[:, i]))
+    found = long_enough(s, i, constant(s.value[:, i]), FEWEST)
     return max(found, key=lambda x: x[1] - x[0]) if found else None
 
 
@@ -62,6 +64,6 @@ def alive(b: Busy, d: Doubt) -> bool:
     for key in b.of(d.element):
         x = b.series[key][rows]
         x = x[np.isfinite(x)]
-        if (key[2], key[1]) != (d.quantity, d.level) and x.size >= STUCK_READINGS and float(np.ptp(x)) > LIVELY:
+        if (key[2], key[1]) != (d.quantity, d.level) and x.size >= FEWEST and float(np.ptp(x)) > LIVELY:
             return True
     return False

@@ -129,7 +129,7 @@ def look(site: Site, store: Store, chunk: Chunk, margin_s: float = MARGIN_S) -> 
         found = together(site, busy, like)
         doubts += [d for check in TOGETHER for d in check.run(found) if d.until > chunk.start]
         doubts += [d for d in still if frozen.alive(found, d)]
-        doubts = clocks.agreed(doubts)
+        doubts = clocks.agreed(found, doubts)
     coverage = {key: _mean_rows(np.concatenate(parts, axis=1)) for key, parts in covered.items()}
     empty = [np.zeros(0, kind) for kind in ("i8", "f8", "f8", "M8[us]", "M8[us]")]
     readings, usual, lost, first, last = (np.concatenate(c) for c in zip(empty, *numbers, strict=True))

@@ -67,15 +67,13 @@ def stuck(s: Sensors) -> Iterator[Doubt]:
                 yield s.doubt(i, "stuck", 1.0, reason, a, min(b - 1 + stride, len(s.time)))
 
 
-def long_enough(s: Sensors, i: int, own: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def long_enough(s: Sensors, i: int, own: list[tuple[int, int]], fewest: int = STUCK_READINGS) -> list[tuple[int, int]]:
     """Stretches of one value of sensor i that may be stuck: long, of enough readings (a gap has none), and not zero."""
     v = s.value[:, i]
     return [
         (a, b)
         for a, b in own
-        if (b - a) * s.step_s >= STUCK_S
-        and v[a] != 0.0
-        and np.isfinite(v[a:b]).sum() >= max(STUCK_READINGS, _THERE * (b - a) / s.stride(i))
+        if (b - a) * s.step_s >= STUCK_S and v[a] != 0.0 and np.isfinite(v[a:b]).sum() >= max(fewest, _THERE * (b - a) / s.stride(i))
     ]
 
 
@@ -97,7 +95,9 @@ def constant(column: np.ndarray) -> list[tuple[int, int]]:
     return [(int(known[a]), int(known[b]) + 1) for a, b in runs(same)]
 
 
-def moves(s: Sensors, stretches: list[list[tuple[int, int]]], i: int, a: int, b: int, beside: list[int]) -> bool:
+def moves(
+    s: Sensors, stretches: list[list[tuple[int, int]]], i: int, a: int, b: int, beside: list[int], fewest: int = STUCK_READINGS
+) -> bool:
     """Whether the sensors beside it, and it itself at other times, move more than a reading is rounded to."""
     outside = np.r_[s.value[:a, i], s.value[b:, i]]
     outside = outside[np.isfinite(outside)]
@@ -105,7 +105,7 @@ def moves(s: Sensors, stretches: list[list[tuple[int, int]]], i: int, a: int, b:
     lively = int((own_steps > 0.0).sum()) >= STUCK_CHANGES
     if lively and max((y - x for x, y in stretches[i] if (x, y) != (a, b)), default=1) * STUCK_OWN > b - a:
         return False
-    active = [j for j in beside if np.isfinite(s.value[a:b, j]).sum() >= STUCK_READINGS and np.nanmax(np.abs(s.value[a:b, j])) > 0.0]
+    active = [j for j in beside if np.isfinite(s.value[a:b, j]).sum() >= fewest and np.nanmax(np.abs(s.value[a:b, j])) > 0.0]
     if len(active) < 2:
         return lively
     longest = [max((min(y, b) - max(x, a) for x, y in stretches[j] if x < b and y > a), default=1) for j in active]

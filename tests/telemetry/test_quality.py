@@ -254,3 +254,16 @@ def test_another_interval_from_midnight_on_is_no_gap(tmp_path: Path) -> None:
     slow = np.delete(slow, -1)
     found = stored(tmp_path, [(np.r_[slow, fast], "r1", "", "power_w@rack", 7e3 * x[np.r_[slow, fast]])], days=2)
     assert told(found) == []
+
+
+def test_a_dip_that_input_and_output_of_a_feed_show_is_the_load(tmp_path: Path) -> None:
+    rng, rows = np.random.default_rng(11), []
+    for k, feed in enumerate(("pdu-a", "pdu-b")):
+        x = load(40 + k)
+        x[600] *= 0.6 if k == 0 else 1.0
+        for quantity, size in (("power_w@pdu", 1.02), ("output_power_w@pdu", 1.0)):
+            seen = 5e4 * size * x * (1.0 + rng.normal(0.0, 0.003, DAY))
+            seen[900] *= 0.6 if (k, size) == (1, 1.0) else 1.0  # one meter alone
+            rows.append((np.arange(DAY), feed, "", quantity, seen))
+    found = stored(tmp_path, rows)
+    assert [(d.element, d.detector, d.quantity, d.since) for d in found.doubts] == [("pdu-b", "spike", "output_power_w", minute(900))]
