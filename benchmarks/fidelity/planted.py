@@ -25,7 +25,7 @@ from twin.trust import trust
 
 END = dt.datetime(2026, 3, 4, tzinfo=dt.UTC)
 NAME, TEMPLATE = "synthetic-faults", "reference"
-SEEDS = 6
+SEEDS = 8
 """Plants: seeds from 0 on, all of them counted."""
 FIRST_H = 6.0
 """Hours from the start of two days from which on a fault may begin; it begins early enough to last as long as its kind needs to show."""

@@ -13,7 +13,7 @@ from topology.plant import Plant, plant
 from twin.observe import CHANNELS
 from twin.synthetic.days import times, utilisation, wet_bulb_c
 from twin.synthetic.faults import BESIDE, DRIFT_S, KINDS, UTILISATION, Fault, Readings, fault, fault_of
-from twin.synthetic.observe import World, read, shown
+from twin.synthetic.observe import World, last_of, read, shown
 from twin.synthetic.secret import hidden, real_plant
 
 START = dt.datetime(2026, 5, 31, tzinfo=dt.UTC)
@@ -83,6 +83,16 @@ def test_a_stuck_temperature_stays(row: Plant, clean: Readings) -> None:
     held = got["CDU return temperature"][TIME >= NOON, 0]
     assert np.unique(held[np.isfinite(held)]).size == 1
     assert np.array_equal(np.isnan(held), np.isnan(clean["CDU return temperature"][TIME >= NOON, 0]))
+
+
+def test_a_stuck_temperature_stays_from_one_stretch_to_the_next(row: Plant) -> None:
+    world = World.of(row, hidden(row, 7), 7, (fault("stuck-temperature", CDU, NOON),))
+    u, wet = utilisation(row, TIME, 7), wet_bulb_c(TIME, 7)
+    first = read(world, TIME, shown(world, TIME, u, wet))
+    later = TIME + np.timedelta64(1, "D")
+    second = read(world, later, shown(world, later, u, wet), last_of(first))
+    values = np.concatenate([x["CDU return temperature"][:, 0] for x in (first, second)])[800:]
+    assert np.unique(values[np.isfinite(values)]).size == 1
 
 
 def test_a_skewed_host_is_late_by_seven_minutes_and_its_shelf_is_not(row: Plant, clean: Readings) -> None:

@@ -75,8 +75,16 @@ class Fault:
         """Further factors (T,) of the element's constants by parameter; none where the fault is in what meters read."""
         return {}
 
-    def spoil(self, plant: Plant, time: np.ndarray, readings: Readings, seed: int) -> None:
-        """Change readings in place; a fault of the plant itself leaves them as they are."""
+    def spoil(self, plant: Plant, time: np.ndarray, readings: Readings, seed: int, before: Readings) -> None:
+        """Change readings in place; a fault of the plant itself leaves them as they are.
+
+        Args:
+            plant: the plant.
+            time: (T,) UTC.
+            readings: what meters read without it.
+            seed: seed of the plant.
+            before: (n,) last readings before these by channel; empty at the start.
+        """
 
     def own(self, plant: Plant) -> tuple[str, int]:
         """Axis and place of its element."""
@@ -146,7 +154,7 @@ class DriftedFlow(Fault):
     doc = "a CDU's flow meter comes to read the share SIZE too much within a day and a half"
     shows, within_s, needs_s = ("flow_drift",), 12.0 * HOUR_S, 86400.0
 
-    def spoil(self, plant: Plant, time: np.ndarray, readings: Readings, seed: int) -> None:
+    def spoil(self, plant: Plant, time: np.ndarray, readings: Readings, seed: int, before: Readings) -> None:
         """Gain of its meter on the IT side."""
         after = np.clip((time - self.since) / np.timedelta64(1, "s") / DRIFT_S, 0.0, 1.0)
         readings["CDU flow"][:, self.own(plant)[1]] *= 1.0 + self.size * after
@@ -166,7 +174,7 @@ class SwappedCords(Fault):
         seen = r.drawing & (r.feed >= 0).all(axis=1) & (np.abs(r.share_a_frac - 0.5) >= LEAST_SPLIT)
         return tuple(e for e, two in zip(r.ids, seen, strict=True) if two)
 
-    def spoil(self, plant: Plant, time: np.ndarray, readings: Readings, seed: int) -> None:
+    def spoil(self, plant: Plant, time: np.ndarray, readings: Readings, seed: int, before: Readings) -> None:
         """Exchange them."""
         (_, n), rows = self.own(plant), self.rows(time)
         a, b = readings["cord A power"], readings["cord B power"]
@@ -188,14 +196,16 @@ class StuckTemperature(Fault):
         """Racks that draw, and CDUs."""
         return (*FouledPlate.places(real), *real.cdus.ids)
 
-    def spoil(self, plant: Plant, time: np.ndarray, readings: Readings, seed: int) -> None:
+    def spoil(self, plant: Plant, time: np.ndarray, readings: Readings, seed: int, before: Readings) -> None:
         """Hold the first value; what is lost stays lost."""
         axis, n = self.own(plant)
         rows, column = self.rows(time), readings[_TEMPERATURE[axis]][:, n]
         known = rows[np.isfinite(column[rows])]
         if known.size:
-            before = np.flatnonzero(np.isfinite(column) & (time < self.since))
-            column[known] = column[before[-1] if before.size else known[0]]
+            was = before[_TEMPERATURE[axis]][n] if _TEMPERATURE[axis] in before else np.nan
+            good = np.r_[was, column[: rows[0]]]
+            good = good[np.isfinite(good)]
+            column[known] = good[-1] if good.size else column[known[0]]
 
 
 class SkewedClock(Fault):
@@ -203,9 +213,9 @@ class SkewedClock(Fault):
 
     kind, axes, usual = "skewed-clock", ("racks", "cdus"), 420.0
     doc = "times of a rack's hosts, or of a CDU, are SIZE seconds ahead"
-    shows, within_s = ("clock",), 6.0 * HOUR_S
+    shows, within_s = ("clock",), 12.0 * HOUR_S
 
-    def spoil(self, plant: Plant, time: np.ndarray, readings: Readings, seed: int) -> None:
+    def spoil(self, plant: Plant, time: np.ndarray, readings: Readings, seed: int, before: Readings) -> None:
         """Readings of ``size`` seconds ago; those of hosts alone for a rack, whose shelf and cords have clocks of their own."""
         axis, n = self.own(plant)
         rows = self.rows(time)
@@ -226,7 +236,7 @@ class Gap(Fault):
     doc = "everything that is read of a rack or CDU is lost for SIZE hours"
     shows, within_s = ("gap",), 0.5 * HOUR_S
 
-    def spoil(self, plant: Plant, time: np.ndarray, readings: Readings, seed: int) -> None:
+    def spoil(self, plant: Plant, time: np.ndarray, readings: Readings, seed: int, before: Readings) -> None:
         """Nothing arrives."""
         axis, n = self.own(plant)
         rows = np.flatnonzero((time >= self.since) & (time < self.since + np.timedelta64(round(3.6e9 * self.size), "us")))
@@ -242,7 +252,7 @@ class Spikes(Fault):
     doc = "SIZE single readings (of a rack's power, of a CDU's supply temperature) within half a day are too high by half and more"
     shows, within_s = ("spike",), SPIKES_WITHIN_S
 
-    def spoil(self, plant: Plant, time: np.ndarray, readings: Readings, seed: int) -> None:
+    def spoil(self, plant: Plant, time: np.ndarray, readings: Readings, seed: int, before: Readings) -> None:
         """Raise some readings."""
         axis, n = self.own(plant)
         column = readings["rack power" if axis == "racks" else "CDU supply temperature"][:, n]

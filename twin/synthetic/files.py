@@ -18,7 +18,7 @@ from topology.plant import Plant
 from twin.synthetic import shapes
 from twin.synthetic.days import held, times, utilisation, wet_bulb_c, within
 from twin.synthetic.faults import UTILISATION, Fault, Readings
-from twin.synthetic.observe import World, read, shown
+from twin.synthetic.observe import World, last_of, read, shown
 from twin.synthetic.secret import hidden
 
 HISTORY_DAYS, DETAIL_DAYS = 28, 2
@@ -64,14 +64,18 @@ def plans(
     a_day = int(86400 / HISTORY_STEP_S)
     long = times(start, days * a_day, HISTORY_STEP_S)
     u, wet = utilisation(plant, long, seed), wet_bulb_c(long, seed)
+    before: Readings = {}
     for week, first in enumerate(range(0, (days - detail) * a_day, WEEK * a_day)):
         own = slice(first, min(first + WEEK * a_day, (days - detail) * a_day))
-        readings = read(world, long[own], shown(world, long[own], u[own], wet[own]))
+        readings = read(world, long[own], shown(world, long[own], u[own], wet[own]), before)
+        before = last_of(readings)
         yield from _week(shapes.Sheet(world, long[own], readings, f"week-{week + 1}", False))
     for day in range(detail):
         time = times(end - dt.timedelta(days=detail - day), int(86400 / DETAIL_STEP_S), DETAIL_STEP_S)
         exact = shown(world, time, within(plant, long, u, time, seed), held(long, wet, time))
-        yield from _day(shapes.Sheet(world, time, read(world, time, exact), f"day-{day + 1}", dirty))
+        readings = read(world, time, exact, before)
+        before = last_of(readings)
+        yield from _day(shapes.Sheet(world, time, readings, f"day-{day + 1}", dirty))
         if days > detail:
             yield from _logged(world, time, exact, f"day-{day + 1}")
 

@@ -18,6 +18,7 @@ from topology.errors import UsageError
 from topology.overlay import WHOLE_SITE, Constant, laid_over
 from topology.plant import Plant
 from twin.forecast.follow import chunk_steps
+from twin.forecast.gaps import held
 from twin.loads import from_power, from_utilisation
 from twin.observe import CHANNELS, Channel
 from twin.solvers.steady import solve_steady
@@ -124,13 +125,14 @@ def _stretches(world: World, time: np.ndarray) -> Iterable[tuple[np.ndarray, tup
         yield np.flatnonzero(which.reshape(-1) == k), tuple(changed)
 
 
-def read(world: World, time: np.ndarray, exact: Readings) -> Readings:
+def read(world: World, time: np.ndarray, exact: Readings, before: Readings | None = None) -> Readings:
     """What the meters read: ``gain * true + bias + noise`` within what can be read, some samples lost, then faults.
 
     Args:
         world: the plant.
         time: (T,) UTC.
         exact: from :func:`shown`, or means of it over longer steps; it stays as it is.
+        before: (n,) what was read last before this stretch by channel, see :func:`last_of`.
     """
     out: Readings = {}
     for meter in world.meters:
@@ -144,8 +146,13 @@ def read(world: World, time: np.ndarray, exact: Readings) -> Readings:
     off_c = next((r.value for r in world.secret if r.element == WHOLE_SITE and r.parameter == "bias" and r.quantity == WEATHER), 0.0)
     out[WET_BULB] = exact[WET_BULB] + off_c + rng.normal(0.0, WET_BULB_NOISE_C, exact[WET_BULB].shape)
     for fault in world.faults:
-        fault.spoil(world.plant, time, out, world.seed)
+        fault.spoil(world.plant, time, out, world.seed, before or {})
     return out
+
+
+def last_of(readings: Readings) -> Readings:
+    """(n,) last reading of each meter of a stretch, NaN where it has none."""
+    return {name: held(values)[-1] for name, values in readings.items()}
 
 
 def _rng(world: World, time: np.ndarray, name: str) -> np.random.Generator:

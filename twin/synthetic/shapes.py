@@ -106,7 +106,8 @@ def devices(sheet: Sheet, own: Ints, every: int, columns: tuple[str, ...], path:
         count = max(racks.skus[racks.sku[r]].accelerators, 1)
         spread, offset = _among(sheet.world.seed, racks.ids[r], count)
         power, temp, busy = (readings[n][rows, r] for n in ("chip power", "chip temperature", UTILISATION))
-        moves = (np.diff(held(temp[:, None])[:, 0], prepend=np.nan) != 0.0).astype(np.float64)
+        still = held(temp[:, None])[:, 0]
+        moves = (np.diff(still, prepend=still[:1]) != 0.0).astype(np.float64)
         t, d = np.nonzero(np.repeat((np.isfinite(power) & np.isfinite(temp) & np.isfinite(busy))[:, None], count, axis=1))
         one = rng.standard_normal((3, t.size))
         values = (
