@@ -22,8 +22,11 @@ _End = Annotated[
 _Step = Annotated[str, typer.Option("--step", metavar="T", help="Step that telemetry is averaged over: 5min, 15min, 1h.")]
 _Family = Annotated[
     list[str] | None,
-    typer.Option("--family", metavar="NAME", help="Only this family of constants; may be repeated; else all.", show_default=False),
-]
+    typer.Option(
+        "--family", metavar="NAME", show_default=False,
+        help="Only this family of constants: skus, feeds, cdus, pumps, plates, outside; may be repeated.",
+    ),
+]  # fmt: skip
 _Out = Annotated[
     Path | None,
     typer.Option("--out", metavar="FILE", help="Write what was told as a calibration file, for --calibration.", show_default=False),
@@ -68,8 +71,9 @@ def calibrate(
 def _show(screen: Console, name: str, answer: dict[str, Any], everything: bool) -> None:
     screen.print(f"{name}: {answer['since']} to {answer['until']}, {answer['steps']:,} steps")
     screen.print(f"  {len(answer['told'])} constants were told by data, {len(answer['kept_prior'])} keep what was known before")
-    screen.print()
-    screen.print(table("By kind", _KINDS, [_kind(k) for k in answer["kinds"]], _KINDS[1:-1]))
+    if answer["kinds"]:
+        screen.print()
+        screen.print(table("By kind", _KINDS, [_kind(k) for k in answer["kinds"]], _KINDS[1:-1]))
     for title, key in (("Told by data, those furthest from the catalog first", "told"), ("Kept what was known before", "kept_prior")):
         rows = answer[key]
         if rows and (key == "told" or everything):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import inspect
+import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from dashboards import cli
@@ -15,6 +17,7 @@ from tests.dashboards.rows import answer, power_file, refused, row_folder, run
 from topology.columns import columns_of
 from topology.overlay import Constant, read_overlay, write_overlay
 from topology.read import read_site
+from twin.forecast.calibrate.site import FAMILIES
 from twin.forecast.calibrate.told import Drift
 
 
@@ -167,6 +170,41 @@ def test_processes_give_the_same_file(learned: tuple[Path, Path, Path], tmp_path
     for engine in ("serial", "processes:2"):
         answer("calibrate", site, "--store", store, "--family", "skus", "--engine", engine, "--out", tmp_path / f"{engine[:4]}.csv")
     assert (tmp_path / "seri.csv").read_bytes() == (tmp_path / "proc.csv").read_bytes()
+
+
+def test_the_help_names_every_family() -> None:
+    shown = " ".join(run("calibrate", "--help").stdout.replace("│", " ").split())
+    assert ", ".join(FAMILIES) in shown
+
+
+def test_a_worse_plate_is_hotter_and_a_lossy_ups_takes_more(site: Path, tmp_path: Path) -> None:
+    plant_of = read_site(site)
+    rack = next(r.id for r in plant_of.racks.values() if r.sku == "mtia-450")
+    file = overlay(tmp_path, element=rack, parameter="plate_factor", value=1.3)
+    hot = [answer("rack", site, rack, "--utilisation", 0.9, *more)["chip_temp_c"] for more in ((), ("--calibration", file))]
+    assert hot[1] > hot[0] + 2.0
+    ups = next(e.id for e in plant_of.power.values() if e.kind == "ups")
+    file = overlay(tmp_path, element=ups, parameter="loss_fixed_factor", value=2.0)
+    for command, key in ((("solve", site), "chain_loss_w"), (("year", site), "chain_loss_energy_j")):
+        before, after = (answer(*command, *more)[key] for more in ((), ("--calibration", file)))
+        assert after > 1.05 * before
+
+
+def test_a_ride_warms_more_with_racks_that_draw_more(site: Path, tmp_path: Path) -> None:
+    file = tmp_path / "more.csv"
+    write_overlay([Constant(element=k, parameter="swing_factor", value=1.15) for k in ("mtia-450", "hgx-h100")], file)
+    asked = ("ride", site, "--event", "t=5 lose cdu-1", "--event", "t=6 lose cdu-2", "--for", "3m", "--utilisation", 0.8, "--json")
+    before, after = (json.loads(run(*asked, *more).stdout)["first"] for more in ((), ("--calibration", file)))
+    assert after["time_s"] < before["time_s"]
+
+
+def test_an_export_says_which_calibration_it_was_made_with(site: Path, tmp_path: Path) -> None:
+    file = overlay(tmp_path, element="mtia-450", parameter="swing_factor", value=0.9)
+    run("export", site, "--what", "margins", "--out", tmp_path / "with.xlsx", "--calibration", file)
+    run("export", site, "--what", "margins", "--out", tmp_path / "without.xlsx")
+    told = [pd.read_excel(tmp_path / f"{n}.xlsx", sheet_name=None, header=None) for n in ("with", "without")]
+    lines = [" ".join(map(str, next(t for n, t in sheets.items() if "about" in n.lower()).to_numpy().ravel())) for sheets in told]
+    assert "1 constants" in lines[0] and "1 constants" not in lines[1]
 
 
 def test_a_store_without_what_a_fit_needs_says_what_is_missing(site: Path, tmp_path: Path) -> None:
