@@ -13,6 +13,7 @@ import pandas as pd
 from benchmarks.fidelity.draw import Plot
 from benchmarks.fidelity.frame import Recording, Report, Row, Spans, Told, read_columns
 from telemetry.ingest import IngestReport, ingest
+from telemetry.quality.judge import Quality
 from telemetry.store import Store
 from topology.axes import Floats
 from topology.errors import TelemetryError
@@ -22,6 +23,7 @@ from twin.forecast.follow import Replay, follow
 from twin.forecast.gaps import held
 from twin.forecast.ramps import SHARE, WINDOW_S, Ramp, ramps
 from twin.loads import from_utilisation
+from twin.trust import trust
 
 COLUMNS = ("time", "power[1]")
 LEDGER_GOAL, POWER_GOAL = 1e-9, 1e-9
@@ -77,7 +79,10 @@ def run(path: Path, told: Told) -> Report:
         told("ingesting")
         stored = ingest(built.site, path, Path(folder) / "store")
         told("replaying")
-        replay = follow(built, Store.open(Path(folder) / "store"), step_s=file.step_s)
+        store = Store.open(Path(folder) / "store")
+        replay = follow(built, store, step_s=file.step_s)
+        told("judging the sensors")
+        quality = trust(built, store, step_s=file.step_s)
     groups = held(file.group_w)
     total = groups.sum(axis=1)
     found = ramps(total, file.step_s)
@@ -86,7 +91,11 @@ def run(path: Path, told: Told) -> Report:
     spans = Spans(path.stem, "", "all")
     return Report(
         title=f"{path.name}: {groups.shape[1]} groups of racks over {(file.time_s[-1] - file.time_s[0]) / 3600:.1f} hours",
-        rows=(*_replay_rows(file, stored, replay, built, spans), *_ramp_rows(file, total, found, own, together, spans)),
+        rows=(
+            *_replay_rows(file, stored, replay, built, spans),
+            *_ramp_rows(file, total, found, own, together, spans),
+            *_quality_rows(quality, spans),
+        ),
         text=TEXT,
         findings=tuple(_findings(file, replay, built)),
         tables=((f"Ramps of the sum, the largest {min(len(found), LISTED)} in order of time", _ramp_table(file, found, together)),),
@@ -96,6 +105,12 @@ def run(path: Path, told: Told) -> Report:
 
 def _meets(one: Ramp, other: Ramp) -> bool:
     return one.change_w * other.change_w > 0.0 and one.first < other.last and other.first < one.last
+
+
+def _quality_rows(quality: Quality, spans: Spans) -> Iterator[Row]:
+    """What ``racktwin quality`` says of the recording."""
+    yield spans.whole("findings about its sensors (racktwin quality)", len(quality.doubts), "")
+    yield spans.whole("mean score of its sensors", float(np.mean([v.score for v in quality.verdicts])), "")
 
 
 def _replay_rows(file: GroupsFile, stored: IngestReport, replay: Replay, built: Plant, spans: Spans) -> Iterator[Row]:
