@@ -3,6 +3,29 @@ window.dashMantineFunctions = Object.assign(window.dashMantineFunctions || {}, {
   percent: (value) => `${value} %`,
 });
 
+/* A line over a figure at a row of its first trace: an element of its own, for to draw a figure anew takes too long. */
+const place = (drawn) => {
+  const found = drawn.querySelector(":scope > .cursor");
+  const line = found || drawn.appendChild(Object.assign(document.createElement("div"), { className: "cursor" }));
+  const time = drawn.data && drawn.data.length ? drawn.data[0].x : [];
+  const { xaxis, _size: size } = drawn._fullLayout || {};
+  const at = xaxis && drawn.cursorAt < time.length ? xaxis.d2p(time[drawn.cursorAt]) : -1;
+  line.hidden = !(at >= 0 && at <= size.w);
+  if (!line.hidden) Object.assign(line.style, { left: `${size.l + at}px`, top: `${size.t}px`, height: `${size.h}px` });
+};
+
+/* Keep the line of a figure where the time bar is, also when the figure is drawn later, or anew. */
+const follow = (id, value, tries) => {
+  const drawn = document.querySelector(`#${id} .js-plotly-plot`);
+  if (!drawn || !drawn.on) {
+    if (tries) setTimeout(() => follow(id, value, tries - 1), 150);
+    return;
+  }
+  if (drawn.cursorAt === undefined) drawn.on("plotly_afterplot", () => place(drawn));
+  drawn.cursorAt = value;
+  place(drawn);
+};
+
 window.dash_clientside = Object.assign(window.dash_clientside || {}, {
   console: {
     /* Keep the address bar at what the page shows, without a step in the history. */
@@ -47,13 +70,7 @@ window.dash_clientside = Object.assign(window.dash_clientside || {}, {
     },
     /* The cursor of a replay, in every figure that has one. */
     cursor: (value) => {
-      for (const id of ["replay-window", "replay-beside"]) {
-        const drawn = document.querySelector(`#${id} .js-plotly-plot`);
-        const time = drawn && drawn.data && drawn.data.length ? drawn.data[0].x : null;
-        if (time && value < time.length && drawn.layout.shapes) {
-          window.Plotly.relayout(drawn, { "shapes[0].x0": time[value], "shapes[0].x1": time[value] });
-        }
-      }
+      for (const id of ["replay-window", "replay-beside"]) follow(id, value, 20);
     },
     /* The entry of the present page is marked. */
     active: (path, ids) => ids.map((id) => id.path === path),

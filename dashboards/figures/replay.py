@@ -1,4 +1,4 @@
-"""A played window with its cursor, and one meter beside what the twin says of it."""
+"""A played window, and one meter beside what the twin says of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 
 from dashboards.readable import people
 from dashboards.replay_window import PlayedWindow, Series
-from dashboards.theme import BLUE, GREY, ORANGE, SKY, ink, template
+from dashboards.theme import BLUE, GREY, ORANGE, SKY, template
 from telemetry.schema import READINGS
 from topology.axes import Floats
 from twin.residual_tally import WITHIN
@@ -18,12 +18,11 @@ from twin.residual_tally import WITHIN
 _MARGIN = {"l": 70, "r": 16, "t": 8, "b": 40}
 
 
-def played(window: PlayedWindow, step: int, dark: bool = False, height: int = 360) -> go.Figure:
-    """Site power, PUE and hottest accelerator over a window, with a cursor.
+def played(window: PlayedWindow, dark: bool = False, height: int = 360) -> go.Figure:
+    """Site power, PUE and hottest accelerator over a window.
 
     Args:
         window: the window.
-        step: where the cursor stands.
         dark: whether the page is dark.
         height: pixels.
     """
@@ -33,7 +32,7 @@ def played(window: PlayedWindow, step: int, dark: bool = False, height: int = 36
         figure.add_trace(_line(r.time, watts / 1e3, name, colour, "kW", ",.1f"), 1, 1)
     figure.add_trace(_line(r.time, _finite(r.pue), "PUE", BLUE, "", ".3f", legend=False), 2, 1)
     figure.add_trace(_line(r.time, _finite(r.hottest_c), "hottest accelerator", ORANGE, "°C", ".1f", legend=False), 3, 1)
-    figure.update_layout(template=template(dark), height=height, hovermode="x unified", margin=_MARGIN, shapes=[cursor(r.time[step], dark)])
+    figure.update_layout(template=template(dark), height=height, hovermode="x unified", margin=_MARGIN)
     for row, title in enumerate(("power [kW]", "PUE [-]", "hottest [°C]"), 1):
         figure.update_yaxes(title_text=title, row=row, col=1)
     figure.update_yaxes(rangemode="tozero", row=1, col=1)
@@ -42,12 +41,11 @@ def played(window: PlayedWindow, step: int, dark: bool = False, height: int = 36
     return figure
 
 
-def beside(series: Series, step: int, dark: bool = False, height: int = 340) -> go.Figure:
+def beside(series: Series, dark: bool = False, height: int = 340) -> go.Figure:
     """Predicted beside measured, and the residual below with the band of the meter's noise.
 
     Args:
         series: one meter over a window.
-        step: where the cursor stands.
         dark: whether the page is dark.
         height: pixels.
     """
@@ -58,32 +56,21 @@ def beside(series: Series, step: int, dark: bool = False, height: int = 340) -> 
     read, should = scale(series.measured), scale(series.predicted)
     residual, band = off(series.measured - series.predicted), WITHIN * off(series.sigma)
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.07, row_heights=[0.6, 0.4])
-    figure.add_trace(_line(series.time, should, "predicted", BLUE, unit, ".4~g"), 1, 1)
     figure.add_trace(_dots(series.time, read, "measured", ORANGE, unit), 1, 1)
+    figure.add_trace(_line(series.time, should, "predicted", BLUE, unit, ".4~g"), 1, 1)
     noise = f"noise of one reading, {WITHIN:g} standard deviations"
     edge: dict[str, Any] = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
     figure.add_trace(go.Scatter(x=series.time, y=band, **edge), 2, 1)
     fill = {**edge, "fill": "tonexty", "fillcolor": "rgba(138,143,152,0.25)", "name": noise, "showlegend": True}
     figure.add_trace(go.Scatter(x=series.time, y=-band, **fill), 2, 1)
     figure.add_trace(_dots(series.time, residual, "residual", SKY, off_unit), 2, 1)
-    figure.update_layout(
-        template=template(dark), height=height, hovermode="x unified", margin=_MARGIN, shapes=[cursor(series.time[step], dark)]
-    )
+    figure.update_layout(template=template(dark), height=height, hovermode="x unified", margin=_MARGIN)
     figure.update_yaxes(title_text=f"{_name(series.quantity)} [{unit}]", row=1, col=1)
     figure.update_yaxes(title_text=f"residual [{off_unit}]", zeroline=True, row=2, col=1)
     figure.update_layout(legend={"traceorder": "normal"})
     figure.update_xaxes(range=_span(series.time))
     figure.update_xaxes(title_text="time [UTC]", row=2, col=1)
     return figure
-
-
-def cursor(at: np.datetime64, dark: bool) -> dict[str, Any]:
-    """A line over all rows of a figure at a time."""
-    x = str(at.astype("datetime64[ms]"))
-    return {
-        "type": "line", "xref": "x", "yref": "paper", "x0": x, "x1": x, "y0": 0, "y1": 1, "line": {"color": ink(dark), "width": 1.2},
-        "name": "cursor",
-    }  # fmt: skip
 
 
 def _scale(suffix: str) -> tuple[Any, str]:

@@ -233,12 +233,12 @@ def _show(app: Dash, jobs: Jobs) -> None:
         window = _window(jobs, key)
         return merits(window, min(step, window.replay.frames - 1)) if window is not None else []
 
-    @app.callback(Output("replay-window", "figure"), Input("replay-answer", "data"), Input("scheme", "data"), State("replay-at", "value"))
-    def whole(key: list[Any] | None, scheme: str, step: int) -> Any:
+    @app.callback(Output("replay-window", "figure"), Input("replay-answer", "data"), Input("scheme", "data"))
+    def whole(key: list[Any] | None, scheme: str) -> Any:
         window, dark = _window(jobs, key), scheme == "dark"
         if window is None:
             return blank("", dark, WINDOW_PX)
-        return played(window, min(step, window.replay.frames - 1), dark, WINDOW_PX)
+        return played(window, dark, WINDOW_PX)
 
     @app.callback(
         Output("replay-query", "data"),
@@ -282,9 +282,9 @@ def _pick(app: Dash, jobs: Jobs) -> None:
 
     @app.callback(
         Output("replay-beside", "figure"), Output("replay-chosen", "children"),
-        Input("replay-pick", "data"), Input("replay-answer", "data"), Input("scheme", "data"), State("replay-at", "value"),
+        Input("replay-pick", "data"), Input("replay-answer", "data"), Input("scheme", "data"),
     )  # fmt: skip
-    def side(pick: list[str], key: list[Any] | None, scheme: str, step: int) -> Any:
+    def side(pick: list[str], key: list[Any] | None, scheme: str) -> Any:
         window, dark = _window(jobs, key), scheme == "dark"
         if window is None or not all(pick):
             hint = "no meter besides those that the load was made of" if window is not None else ""
@@ -293,9 +293,8 @@ def _pick(app: Dash, jobs: Jobs) -> None:
             series = window.series(*pick)
         except RacktwinError as error:
             return blank(str(error), dark, BESIDE_PX), ""
-        return beside(
-            series, min(step, window.replay.frames - 1), dark, BESIDE_PX
-        ), f"{pick[0]} of {pick[1]}, residuals in {unit_for(pick[0])[1] or '1'}"
+        told = f"{pick[0]} of {pick[1]}, residuals in {unit_for(pick[0])[1] or '1'}"
+        return beside(series, dark, BESIDE_PX), told
 
 
 def _play(app: Any) -> None:

@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import json
-import re
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from openpyxl import load_workbook
-from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
-from waitress import create_server
+from playwright.sync_api import Browser, Page
 
 from dashboards.console import PAGES, is_loopback, make_app, serve
 from dashboards.session import Session
 from telemetry.ingest import ingest
 from telemetry.store import Store
+from tests.dashboards.browsing import HEIGHT, WIDTH, Served, Watch, run
 from tests.twin.sites import small_site
 from topology.errors import UsageError
 
-WIDTH, HEIGHT = 1440, 900
 READY = {
     "/": "#overview-merits .card >> nth=6",
     "/floor": "#floor-map .barlayer .point >> nth=3",
     "/headroom": "#headroom-progress .empty",
     "/cases": "#cases-grid .ag-row >> nth=2",
+    "/replay": "#replay-now",
+    "/quality": "#quality-merits .card >> nth=3",
 }
 """What is there once a page has its answer."""
 
@@ -46,23 +43,6 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
     return Session(site, Store.open(folder / "store"))
 
 
-@dataclass
-class Served:
-    """A running console."""
-
-    url: str
-    port: int
-
-
-def run(session: Session) -> Iterator[Served]:
-    """Serve a session in a thread."""
-    server: Any = create_server(make_app(session).server, host="127.0.0.1", port=0, threads=4)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    yield Served(f"http://127.0.0.1:{server.effective_port}", server.effective_port)
-    server.close()
-
-
 @pytest.fixture(scope="module")
 def served(session: Session) -> Iterator[Served]:
     yield from run(session)
@@ -72,48 +52,6 @@ def served(session: Session) -> Iterator[Served]:
 def bare() -> Iterator[Served]:
     """A console without telemetry."""
     yield from run(Session(small_site()))
-
-
-@pytest.fixture(scope="module")
-def browser(browser_path: str) -> Iterator[Browser]:
-    with sync_playwright() as p:
-        found = p.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
-        yield found
-        found.close()
-
-
-@dataclass
-class Watch:
-    """What went wrong in a page."""
-
-    page: Page
-    faults: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.page.on("pageerror", lambda e: self.faults.append(f"error: {e}"))
-        self.page.on("console", lambda m: self.faults.append(f"console: {m.text}") if m.type == "error" else None)
-        self.page.on("response", lambda r: self.faults.append(f"{r.status}: {r.url}") if r.status >= 400 else None)
-        self.page.on("request", self._asked)
-
-    def _asked(self, request: Request) -> None:
-        if not re.match(r"(http://127\.0\.0\.1:\d+/|data:|blob:)", request.url):
-            self.faults.append(f"left the machine: {request.url}")
-
-
-@pytest.fixture(scope="module")
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """One profile for all tests, so that scripts are fetched once."""
-    found = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
-    found.set_default_timeout(20_000)
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def watch(context: BrowserContext) -> Iterator[Watch]:
-    page = context.new_page()
-    yield Watch(page)
-    page.close()
 
 
 def fills(page: Page) -> list[str]:
@@ -210,7 +148,7 @@ def test_the_pages_can_be_read_by_everyone(served: Served, browser: Browser, sch
     context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme=scheme, bypass_csp=True)  # type: ignore[arg-type]
     page = context.new_page()
     found = []
-    for path in ("/", "/floor?u=100&rack=r1&out=busway-a,busway-b", "/cases"):
+    for path in ("/", "/floor?u=100&rack=r1&out=busway-a,busway-b", "/cases", "/replay"):
         page.goto(served.url + path)
         page.wait_for_selector(READY[path.partition("?")[0]] if "out" not in path else "text=5 without supply")
         page.wait_for_selector(f"html[data-mantine-color-scheme={scheme}]")
