@@ -7,7 +7,7 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from benchmarks.fidelity.planted import DETAIL_DAYS, END, SLOW, Trial, judged, planted
+from benchmarks.fidelity.planted import DETAIL_DAYS, END, MOST_FALSE, SLOW, Trial, judged, planted, trial
 from telemetry.quality.doubt import Doubt
 from topology.generate import generate
 from topology.plant import Plant, plant
@@ -56,3 +56,12 @@ def test_faults_are_planted_by_chance_where_they_can_be(row: Plant) -> None:
         assert not {f.kind for f in faults} & set(SLOW)
     assert {f.kind for faults in of for f in faults} == set(KINDS) - set(SLOW)
     assert len({f.since for faults in of for f in faults}) > 30
+
+
+def test_every_planted_fault_is_found_and_nothing_else() -> None:
+    """One plant of 70 racks; ``make fidelity`` looks at more of them."""
+    big = plant(generate("reference"))
+    found = trial(big, 0, planted(big, 0))
+    assert len(found.tried) == len(set(KINDS) - set(SLOW))
+    assert [t.fault.text for t in found.tried if not t.found] == []
+    assert len(found.false) <= MOST_FALSE * found.hall_days
