@@ -61,7 +61,7 @@ def test_every_command_with_a_site_takes_a_calibration() -> None:
         for c in cli.COMMANDS
         if "site" in inspect.signature(c).parameters and "calibration" not in inspect.signature(c).parameters
     ]
-    assert without == ["ingest", "quality", "synth"], "these look at meters or write them, and ask no plant"
+    assert without == ["ingest", "synth"], "one asks no plant, the other makes up constants of its own"
 
 
 def test_racks_that_swing_less_leave_room_for_more(site: Path, tmp_path: Path) -> None:
@@ -163,13 +163,6 @@ def test_the_table_names_kinds_and_what_the_catalog_says(learned: tuple[Path, Pa
     assert shown.exit_code == 0, shown.stderr
     for text in ("constants were told by data", "By kind", "swing_factor", "kW to", "90 % interval"):
         assert text in shown.stdout
-
-
-def test_processes_give_the_same_file(learned: tuple[Path, Path, Path], tmp_path: Path) -> None:
-    site, store, _ = learned
-    for engine in ("serial", "processes:2"):
-        answer("calibrate", site, "--store", store, "--family", "skus", "--engine", engine, "--out", tmp_path / f"{engine[:4]}.csv")
-    assert (tmp_path / "seri.csv").read_bytes() == (tmp_path / "proc.csv").read_bytes()
 
 
 def test_the_help_names_every_family() -> None:
