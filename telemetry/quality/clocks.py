@@ -27,6 +27,9 @@ from telemetry.quality.doubt import Doubt, detector, utc
 from telemetry.quality.together import Busy, Key
 
 LEAST_Z = 5.0
+SHORT = 30.0
+"""Readings by which a short series is held to more: z counts from ``LEAST_Z (1 + SHORT / n)`` on, as squares of few errors are far from
+normal (estimate)."""
 LONGEST_S = 1800.0
 """Longest lag that is looked for [s]."""
 SLOW_S = 2.0 * 3600.0
@@ -140,7 +143,8 @@ def _best(x: np.ndarray, y: np.ndarray, lags: np.ndarray, rows: np.ndarray, step
     r = float(np.corrcoef(x[tail], y[tail, best])[0, 1])
     if best == zero or not r >= max(LEAST_R, LEAST_R_Z / np.sqrt(count[begin, 0])):
         return 0.0, int(rows[0]), 0.0
-    return float(lags[best]) * step_s, int(rows[begin]) if begin else 0, float(z[begin, best])
+    sure = float(z[begin, best]) / (1.0 + SHORT / float(count[begin, 0]))
+    return float(lags[best]) * step_s, int(rows[begin]) if begin else 0, sure
 
 
 def _near(values: np.ndarray) -> float:
