@@ -32,7 +32,7 @@ FINDINGS, SENSORS = "findings", "sensors"
 _FORMAT = "%Y-%m-%d %H:%M:%S"
 _WIDTHS = {
     "element": (110, 0.8), "part": (84, 0.5), "quantity": (128, 0.8), "level": (62, 0.3), "detector": (98, 0.5), "detectors": (98, 0.5),
-    "since": (124, 0.3), "until": (124, 0.3), "score": (62, 0.3), "samples": (86, 0.3), "score_pct": (68, 0.3), "coverage_pct": (84, 0.3),
+    "since": (142, 0.3), "until": (142, 0.3), "score": (62, 0.3), "samples": (86, 0.3), "score_pct": (68, 0.3), "coverage_pct": (84, 0.3),
     "readings": (80, 0.3), "reason": (380, 6.0),
 }  # fmt: skip
 """Least width of a column [pixels], and its share of the rest."""
