@@ -160,8 +160,9 @@ class Series:
         table = self._lookup if own is None else self._lookup[own]
         code = table[index]
         if code.size and code.min() == _NEW:
-            new = np.unique(index[code == _NEW])
-            for k in new.tolist():
+            new = np.zeros(len(table), np.bool_)
+            new[index[code == _NEW]] = True
+            for k in np.flatnonzero(new).tolist():
                 mixed = k if own is None else int(own[k])
                 self._lookup[mixed] = table[k] = self._number(mixed)
             code = table[index]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from topology.generate import generate
 from topology.plant import plant
 from twin.loads import from_power
 from twin.solvers.steady import solve_steady
-from twin.solvers.threads import THREADS_VARIABLE, shared, threads
+from twin.solvers.threads import THREADS_VARIABLE, shared, side_by_side, threads
 from twin.state import Ambient
 
 
@@ -46,3 +48,18 @@ def test_a_fault_in_a_thread_reaches_the_caller(monkeypatch: pytest.MonkeyPatch)
 
     with pytest.raises(ValueError, match="scenario 40"):
         shared(work, 100)
+
+
+def test_whole_solves_side_by_side_keep_their_order_and_take_no_further_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(THREADS_VARIABLE, "3")
+    names: list[str] = []
+
+    def work(n: int) -> tuple[int, int]:
+        names.append(threading.current_thread().name)
+        return n * n, threads()
+
+    assert side_by_side(work, range(20)) == [(n * n, 1) for n in range(20)]
+    assert all(n.startswith("solves") for n in names) and threads() == 3
+    assert side_by_side(work, [4]) == [(16, 3)]  # one alone keeps every thread for itself
+    with pytest.raises(ZeroDivisionError):
+        side_by_side(lambda n: 1 // n, [1, 0, 2])

@@ -25,6 +25,7 @@ from twin.limits import Limits, limits
 from twin.loads import from_power, from_utilisation
 from twin.scale import workers
 from twin.solvers.steady import solve_steady
+from twin.solvers.threads import side_by_side
 from twin.state import Ambient, SteadyState
 
 CHUNK_STEPS = (64, 512)
@@ -140,7 +141,7 @@ class _Work:
         return limits(self.plant)
 
     def __reduce__(self) -> tuple[type[_Work], tuple[object, ...]]:
-        return _Work, (self.plant, self.store.anywhere(), self.step_s, self.levels)
+        return _Work, (self.plant, self.store, self.step_s, self.levels)
 
 
 def _read(work: _Work, span: tuple[dt.datetime, dt.datetime]) -> RackPower:
@@ -156,12 +157,13 @@ def _solve(work: _Work, chunk: tuple[Floats, Floats]) -> tuple[list[Floats], ...
         chunk: (T, R) rack power and (T,) wet bulb.
     """
     load, wet = chunk
-    size = chunk_steps(work.plant.racks.n)
-    rows = []
-    for a in range(0, wet.size, size):
+    size, table = chunk_steps(work.plant.racks.n), work.table
+
+    def one(a: int) -> tuple[list[Floats], ...]:
         state = solve_steady(work.plant, from_power(work.plant, load[a : a + size]), Ambient(wet[a : a + size]))
-        rows.append(summarised(work.plant, work.table, state))
-    return stacked(rows)
+        return summarised(work.plant, table, state)
+
+    return stacked(side_by_side(one, range(0, wet.size, size)))
 
 
 def follow(
@@ -190,6 +192,7 @@ def follow(
         UsageError: a window, step or engine that is not possible.
         ScaleError: the engine cannot be used, or lost its workers.
     """
+    store = store.pinned()
     whole = window(store, start, end, step_s)
     work = _Work(plant, store, step_s, choose_levels(plant.site, store, whole))
     with workers(engine, work) as crew:
@@ -288,8 +291,12 @@ def outside(plant: Plant, power: RackPower) -> tuple[Finding, ...]:
     idle, full = from_utilisation(plant, 0.0).rack_w[0], from_utilisation(plant, 1.0).rack_w[0]
     found = []
     owner = [b if b.startswith(("meter:", "feed:")) else f"rack:{r}" for b, r in zip(power.basis, power.racks, strict=True)]
-    for name in dict.fromkeys(o for o, b in zip(owner, power.basis, strict=True) if b):
-        own = np.flatnonzero(np.array([o == name for o in owner]) & plant.racks.drawing)
+    members: dict[str, list[int]] = {}
+    for r, (name, basis) in enumerate(zip(owner, power.basis, strict=True)):
+        if basis:
+            members.setdefault(name, []).append(r)
+    for name, racks in members.items():
+        own = [r for r in racks if plant.racks.drawing[r]]
         total = power.power_w[:, own].sum(axis=1)
         low, high = idle[own].sum(), full[own].sum()
         below, above, known = int((total < low).sum()), int((total > high).sum()), int(np.isfinite(total).sum())
