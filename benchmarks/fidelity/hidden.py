@@ -155,7 +155,8 @@ def report(told: Told) -> Report:
     text = (
         f"Hidden constants of {SEEDS} plants on the site `{TEMPLATE}`: seeds 0 to {SEEDS - 1}, none left out, {DAYS} days of quarter hours "
         "each. Each constant is drawn on its own. `racktwin calibrate` gives each a 90 % interval; counted is how many hold the truth "
-        "([how](synthetic.md)). A constant counts as told where data take away half of its prior variance; the others keep their prior.",
+        f"([how](synthetic.md)): {whole.number:,} were told by data. A constant counts as told where data take away half of its prior "
+        "variance; the others keep their prior.",
     )
     findings = (f"Outside 86 to 94 % by themselves: {', '.join(outside)}.",) if outside else ()
     tables = (("Told by data, by kind", _table(known)), ("Kept their prior, by kind", _table(kept)))
@@ -163,7 +164,7 @@ def report(told: Told) -> Report:
 
 
 def _row(metric: str, value: float, unit: str, goal: float | None, met: bool | None) -> Row:
-    return Row(NAME, metric, float(value), unit, goal, met, "", "all")
+    return Row(NAME, metric, float(value), unit, goal, met, "", "the truth")
 
 
 def _table(rows: Sequence[Held]) -> tuple[str, ...]:

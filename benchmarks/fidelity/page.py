@@ -11,13 +11,15 @@ from pathlib import Path
 from benchmarks.fidelity.draw import svg
 from benchmarks.fidelity.frame import Report, Row
 
+WHOLE = "all"
+"""What a row of :meth:`benchmarks.fidelity.frame.Spans.whole` is tested on."""
 INTRODUCTION = (
     "# How far is it from what was measured?",
     "",
     "Written by `make fidelity DATA=folder`, which reads every recording of known name and columns in a folder. Each is split in time: the "
     "first part fits, the rest tests. No constant of a recording is in the code; what was known beforehand (the priors) holds for any "
     "plant of the kind and stands beside what the fit made of it. A constant that the data cannot tell keeps its "
-    "prior, and the table says so.",
+    "prior, and the table says so. Synthetic plants come last: there the truth is known.",
     "",
 )
 
@@ -55,9 +57,9 @@ def _part(report: Report) -> Iterator[str]:
         yield from (f"Fitted on {fitted_on}, tested on {tested_on} (UTC):", "")
         yield from _table([r for r in tested if (r.fitted_on, r.tested_on) == (fitted_on, tested_on)])
     described = [r for r in report.rows if not r.fitted_on]
-    if described:
-        yield from ("The whole recording, nothing fitted:", "")
-        yield from _table(described)
+    for tested_on in dict.fromkeys(r.tested_on for r in described):
+        yield from ("The whole recording, nothing fitted:" if tested_on == WHOLE else f"Held against {tested_on}:", "")
+        yield from _table([r for r in described if r.tested_on == tested_on])
     for plot in report.plots:
         yield from (f"![{plot.title}](images/{plot.name}.svg)", "")
     if report.files:
