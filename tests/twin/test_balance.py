@@ -149,7 +149,7 @@ def test_shares_and_their_mirror_images() -> None:
     rng = np.random.default_rng(2)
     share = np.where(np.arange(200) < 120, 0.53, 0.47) + rng.normal(0.0, 0.002, 200)
     jump = mirrored(share)
-    assert jump is not None and jump.at == 120 and jump.before == pytest.approx(0.53, abs=0.001)
+    assert jump is not None and jump.at == 120 and jump.before_frac == pytest.approx(0.53, abs=0.001)
     assert mirrored(np.full(200, 0.53) + rng.normal(0.0, 0.002, 200)) is None
     assert mirrored(np.where(np.arange(200) < 120, 0.53, 0.60) + rng.normal(0.0, 0.002, 200)) is None
     assert exchanged(0.6, 0.4) and not exchanged(0.6, 0.57) and not exchanged(0.5, 0.45)
