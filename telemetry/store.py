@@ -21,7 +21,7 @@ against the version that the writer has read. A digest whose transaction is 0 wa
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -103,9 +103,15 @@ class Store:
         """The same store for reading, with the readings as they are now: what is ingested later is not seen."""
         return self if self._readings is not None else replace(self, _readings=self.table("readings"))
 
-    def anywhere(self) -> Store:
-        """The same store by an address that holds for a process in any folder."""
-        return Store(str(Path(self.where).resolve()), dict(self.options)) if _is_local(self.where) else self
+    def __reduce__(self) -> tuple[Callable[..., Store], tuple[object, ...]]:
+        """For another process: an address that holds in any folder, and the version of the readings where it is pinned."""
+        where = str(Path(self.where).resolve()) if _is_local(self.where) else self.where
+        return Store._arrived, (where, dict(self.options), None if self._readings is None else self._readings.version())
+
+    @staticmethod
+    def _arrived(where: str, options: Mapping[str, str], version: int | None) -> Store:
+        store = Store(where, options)
+        return store if version is None else replace(store, _readings=store.table("readings", version))
 
     def seen(self, digest: str) -> bool:
         """Whether the file with this content digest is stored."""
@@ -256,8 +262,8 @@ class Store:
             if not self._exists(name):  # otherwise another process made it at the same moment
                 raise unusable(self.where, "written", fault) from fault
 
-    def table(self, name: str) -> DeltaTable:
-        """One of its two tables, ``readings`` or ``quarantine``, as Delta Lake opens it.
+    def table(self, name: str, version: int | None = None) -> DeltaTable:
+        """One of its two tables, ``readings`` or ``quarantine``, as Delta Lake opens it; its last version where none is named.
 
         Raises:
             StoreError: it is not there, or its log cannot be read.
@@ -265,7 +271,7 @@ class Store:
         if self._readings is not None and name == "readings":
             return self._readings
         try:
-            return DeltaTable(self.url(name), storage_options=dict(self.options) or None)
+            return DeltaTable(self.url(name), version, storage_options=dict(self.options) or None)
         except TableNotFoundError as fault:
             raise StoreError(f"{self.where} is not a telemetry store (no table {name}); name another folder") from fault
         except (DeltaError, OSError) as fault:

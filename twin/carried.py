@@ -5,17 +5,22 @@ from __future__ import annotations
 import copyreg
 import hashlib
 import io
+import os
 import pickle
+import platform
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar, cast
 
 from topology.errors import ScaleError
+from twin.solvers.threads import THREADS_VARIABLE
 
 S = TypeVar("S")
 _HOUSES = ("topology", "telemetry", "twin")
+_ARITHMETIC = ("numpy", "scipy", "numba", "pandas", "pyarrow")
 
 
 def packed(value: object) -> bytes:
@@ -36,8 +41,8 @@ def _proxy(values: dict[Any, Any]) -> MappingProxyType[Any, Any]:
 
 
 def sources() -> str:
-    """Digest of the source files that a chunk may run, the same wherever the same version is installed."""
-    digest = hashlib.sha256()
+    """Digest of all that a chunk computes with: source files, Python, and the packages that do the arithmetic."""
+    digest = hashlib.sha256(" ".join([platform.python_version(), *map(version, _ARITHMETIC)]).encode())
     root = Path(__file__).parents[1]
     for file in sorted(f for house in _HOUSES for f in (root / house).rglob("*.py")):
         digest.update(file.relative_to(root).as_posix().encode() + file.read_bytes())
@@ -69,7 +74,9 @@ class Carried(Generic[S]):
             ScaleError: this process runs other code than who packed it.
         """
         if self.made_by and sources() != self.made_by:
-            raise ScaleError("a worker runs another version of racktwin; install the same one on every machine of the cluster")
+            raise ScaleError(
+                "a worker has another version of racktwin, Python or numpy; install the same ones on every machine of the cluster"
+            )
         return cast(S, pickle.loads(self.content))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -78,5 +85,6 @@ class Carried(Generic[S]):
 
 def call(carried: Carried[S], work: bytes) -> bytes:
     """One chunk in a worker: ``work`` is a packed (function, chunk), the answer its packed result."""
+    os.environ.setdefault(THREADS_VARIABLE, "1")  # the other cores have workers of their own
     fn, chunk = pickle.loads(work)
     return packed(fn(carried.value, chunk))

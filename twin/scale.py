@@ -295,7 +295,10 @@ class _Dask(_Crew[S]):
     def __init__(self, client: Any, carried: Carried[S]) -> None:
         self.client, self.name = client, f"racktwin-{uuid.uuid4().hex}"
         self.numbers = count()
-        self.carried = client.submit(Carried, carried.content, carried.made_by, key=f"{self.name}-shared")
+        from dask import config
+
+        with config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):  # it is one piece, and sent once a worker
+            self.carried = client.submit(Carried, carried.content, carried.made_by, key=f"{self.name}-shared")
 
     def attempt(self, left: Sequence[int], work: Callable[[int], bytes], keep: Callable[[int, bytes], None]) -> list[int]:
         """See :meth:`_Crew.attempt`."""

@@ -88,8 +88,9 @@ def trust(
         UsageError: a window, step or engine that is not possible.
         ScaleError: the engine cannot be used, or lost its workers.
     """
+    store = store.pinned()
     cut = window(store, start, end, step_s)
-    parts = map_chunks(examine, chunks(cut.start, cut.end, step_s), engine, progress, shared=(plant, store.anywhere()))
+    parts = map_chunks(examine, chunks(cut.start, cut.end, step_s), engine, progress, shared=(plant, store))
     looked = [p.looked for p in parts]
     whole = whole_window(plant, parts, max(STEP_S, step_s), joined(d for p in looked for d in p.doubts))
     return judge(looked, [] if whole is None else balance_doubts(whole))

@@ -23,12 +23,20 @@ from telemetry.store import Store
 from tests.twin.chunks import deadly, draws, faulty, killer, signalling
 from tests.twin.sites import small_site
 from topology.errors import Cancelled, ScaleError, SiteError, UsageError
+from topology.generate import generate
 from topology.plant import Plant, plant
-from twin import synth
 from twin.carried import Carried, call, packed
 from twin.forecast import follow as following
+from twin.forecast.calibrate.seen import seen
+from twin.forecast.calibrate.site import calibrate_site
 from twin.forecast.follow import Replay, follow
 from twin.scale import DEATHS, map_chunks, workers
+from twin.synthetic.days import times, utilisation
+from twin.synthetic.faults import fault
+from twin.synthetic.files import plans
+from twin.synthetic.observe import rack_power_w
+from twin.synthetic.secret import hidden, real_plant
+from twin.trust import trust
 
 START = dt.datetime(2026, 10, 1, 7, 30, tzinfo=dt.UTC)
 STEPS = 3000
@@ -43,8 +51,8 @@ def built() -> Plant:
 def store(built: Plant, tmp_path_factory: pytest.TempPathFactory) -> Store:
     """Two days of rack power by the minute: single readings missing, r2 for hours across a border of chunks, r3 from the start."""
     folder = tmp_path_factory.mktemp("scale")
-    time_us = synth.times(START, STEPS, 60.0)
-    power = synth.rack_power_w(built, synth.utilisation(built, time_us, 4), synth.hidden(built, 4))
+    time_us = times(START, STEPS, 60.0)
+    power = rack_power_w(real_plant(built, hidden(built, 4)), utilisation(built, time_us, 4))
     there = np.random.default_rng(1).random(power.shape) > 0.05
     there[following.READ_STEPS - 150 : following.READ_STEPS + 150, 1] = False
     there[: following.READ_STEPS + 10, 2] = False
@@ -80,11 +88,13 @@ def same(a: Replay, b: Replay) -> None:
     assert (a.findings, a.step_s, a.power.basis, a.power.origin) == (b.findings, b.step_s, b.power.basis, b.power.origin)
 
 
+@pytest.mark.slow
 def test_a_replay_is_the_same_in_processes(built: Plant, store: Store, serial: Replay, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(Path(store.where).parent)
     same(serial, follow(built, Store("store"), engine="processes:2"))
 
 
+@pytest.mark.slow
 def test_a_replay_is_the_same_on_a_cluster(built: Plant, store: Store, serial: Replay, cluster: Any) -> None:
     told: list[tuple[int, int]] = []
     size = following.CHUNK_SOLVES * following.chunk_steps(built.racks.n)
@@ -99,6 +109,47 @@ def test_a_replay_does_not_depend_on_how_its_solves_are_cut(
     monkeypatch.setattr(following, "CHUNK_SOLVES", 1)
     monkeypatch.setattr(following, "CHUNK_STEPS", (7, 97))
     same(serial, follow(built, store))
+
+
+@pytest.fixture(scope="module")
+def metered(tmp_path_factory: pytest.TempPathFactory) -> tuple[Plant, Store]:
+    """Two days of everything that the meters of a row read, one of them stuck."""
+    noon = dt.datetime(2026, 10, 30, 12, tzinfo=dt.UTC)
+    site, folder, end = plant(generate("row")), tmp_path_factory.mktemp("metered"), dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+    for plan in plans(site, end, seed=3, days=2, faults=[fault("stuck-temperature", site.cdus.ids[0], noon)]):
+        plan.write(folder / plan.name)
+    ingest(site.site, sorted(folder.glob("*.parquet")), folder / "store", clock=lambda: end)
+    return site, Store.open(folder / "store")
+
+
+@pytest.mark.slow
+def test_quality_and_calibration_are_the_same_on_every_engine(metered: tuple[Plant, Store], cluster: Any) -> None:
+    built, store = metered
+    quality, what = trust(built, store, step_s=300.0), seen(built, store)
+    constants = calibrate_site(what)
+    assert [d.detector for d in quality.doubts] == ["stuck"]
+    assert sum(t.fitted.identifiable for t in constants.told) > 5
+    far = f"dask:{cluster.scheduler_address}"
+    for engine, looked in (("processes:2", what), (far, seen(built, store, engine=far))):
+        judged, fitted = trust(built, store, step_s=300.0, engine=engine), calibrate_site(looked, engine=engine)
+        assert judged.verdicts == quality.verdicts and judged.doubts == quality.doubts
+        assert judged.coverage.tobytes() == quality.coverage.tobytes()
+        assert fitted.told == constants.told and fitted.findings == constants.findings
+
+
+def test_a_store_that_is_pinned_stays_so_in_a_worker(built: Plant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("r1", "r2"):
+        columns = {"time": pa.array([START], pa.timestamp("us", tz="UTC")), "element": [name], "power_w": [5e4]}
+        pq.write_table(pa.table(columns), tmp_path / f"{name}.parquet")
+    store = Store.create(tmp_path / "store")
+    now = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+    ingest(built.site, [tmp_path / "r1.parquet"], store, clock=lambda: now)
+    monkeypatch.chdir(tmp_path)
+    before = Carried.of((Store("store"), Store("store").pinned()))
+    ingest(built.site, [tmp_path / "r2.parquet"], store, clock=lambda: now)
+    monkeypatch.chdir("/")
+    live, still = before.value
+    assert (live.rows(), still.rows()) == (2, 1)
 
 
 def test_random_chunks_are_the_same_on_every_engine(cluster: Any) -> None:
@@ -188,7 +239,7 @@ def test_without_dask_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_workers_of_another_version_refuse(built: Plant) -> None:
-    with pytest.raises(ScaleError, match="another version"):
+    with pytest.raises(ScaleError, match="another version of racktwin"):
         call(Carried(packed(1), "digest of other files"), packed((faulty, 0)))
     assert call(Carried.of(1, checked=True), packed((faulty, 0))) == packed(0)
 

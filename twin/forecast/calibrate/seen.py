@@ -100,6 +100,7 @@ def seen(
         TelemetryError: the store is empty, or holds no power of any rack in the window.
         UsageError: a window or step that is not possible.
     """
+    store = store.pinned()
     cut = window(store, start, end, step_s)
     power = joined(list(chunks_of(plant.site, store, cut.start, cut.end, step_s, 1440)))
     load, assumed = filled(plant, power.power_w)
