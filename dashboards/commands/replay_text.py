@@ -47,7 +47,7 @@ def live(plant: Plant, limits: Limits) -> Iterator[Show]:
             now = clock.monotonic()
             if now - last[0] >= REFRESH_S or row == played.piece.time.size - 1:
                 last[0] = now
-                shown.update(Text(line(plant, limits, played, row), no_wrap=True), refresh=True)
+                shown.update(Text(line(plant, limits, played, row)), refresh=True)
 
         yield show
 
