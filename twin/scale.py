@@ -26,6 +26,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import count
 from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar
@@ -90,6 +91,7 @@ def engine_of(text: str) -> Engine:
 
     Raises:
         UsageError: there is no such engine.
+        ScaleError: Dask is asked for and not installed.
 
     >>> engine_of("processes:4"), engine_of("dask:tcp://head:8786").address
     (Engine(kind='processes', count=4, address=''), 'tcp://head:8786')
@@ -100,6 +102,8 @@ def engine_of(text: str) -> Engine:
     if kind == "processes" and (not rest or (rest.isdecimal() and int(rest) > 0)):
         return Engine(kind, int(rest or cores()))
     if kind == "dask" and (not rest or "://" in rest):
+        if find_spec("distributed") is None:
+            raise ScaleError("the engine dask needs Dask: pip install 'racktwin[scale]'; the engine processes needs nothing more")
         return Engine(kind, 0 if rest else cores(), rest)
     raise UsageError(f"there is no engine {text!r}; write serial, processes, processes:4, dask or dask:tcp://HOST:8786")
 
@@ -253,7 +257,7 @@ def _dask(engine: Engine, shared: S) -> Iterator[_Dask[S]]:
     """A cluster's workers.
 
     Raises:
-        ScaleError: Dask is not installed, or the scheduler does not answer.
+        ScaleError: the scheduler does not answer.
         UsageError: an address that Dask does not know.
     """
     dask, carried = _distributed(), Carried.of(shared, checked=bool(engine.address))
@@ -275,15 +279,9 @@ def _dask(engine: Engine, shared: S) -> Iterator[_Dask[S]]:
 
 
 def _distributed() -> Any:
-    """Dask's own module, imported when it is first asked for.
+    """Dask's own module, imported when it is first asked for."""
+    import distributed
 
-    Raises:
-        ScaleError: it is not installed.
-    """
-    try:
-        import distributed
-    except ImportError as fault:
-        raise ScaleError("the engine dask needs Dask: pip install 'racktwin[scale]'; the engine processes needs nothing more") from fault
     return distributed
 
 

@@ -22,12 +22,23 @@ Calibration = Annotated[
     Path | None,
     typer.Option("--calibration", metavar="FILE", help="Constants of this site that `racktwin calibrate` wrote.", show_default=False),
 ]
+
+
+def _engine(text: str) -> str:
+    """The name of an engine, refused before any work where it is none."""
+    from twin.scale import engine_of
+
+    engine_of(text)
+    return text
+
+
 Engine = Annotated[
     str,
     typer.Option(
-        "--engine", metavar="E", help="Where to work: serial, processes[:N], dask, or dask:tcp://HOST:PORT; the answer is the same on each."
+        "--engine", metavar="E", callback=_engine,
+        help="Where to work: serial, processes[:N], dask, or dask:tcp://HOST:PORT; the answer is the same on each.",
     ),
-]
+]  # fmt: skip
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, keys with units.")]
 UtilisationText = Annotated[
     str | None,

@@ -169,6 +169,12 @@ def test_bad_input_is_one_line_with_the_way_out(site: Path, arguments: tuple[str
     assert way_out in complaint
 
 
+@pytest.mark.parametrize("command", ["replay", "quality", "calibrate"])
+def test_an_engine_that_is_none_is_refused_before_any_work(site: Path, command: str) -> None:
+    complaint = refused(command, site, "--store", "nowhere", "--engine", "threads", "--json")
+    assert complaint.count("\n") == 1 and "write serial, processes" in complaint
+
+
 def test_a_time_needs_a_zone(site: Path, store: Path) -> None:
     assert "2026-11-01T06:00Z" in refused("solve", site, "--store", store, "--at", "2026-11-01T06:00")
     assert "is not a time" in refused("replay", site, "--store", store, "--start", "noon")
