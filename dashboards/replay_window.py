@@ -74,12 +74,6 @@ class PlayedWindow:
     residuals: Summary
     compared: Compared | None
 
-    def step_at(self, at: dt.datetime | None) -> int:
-        """Step that holds a time, the nearest end for one beside the window; the first where no time is given."""
-        if at is None:
-            return 0
-        return int(np.clip((at - self.asked.start) // dt.timedelta(seconds=self.asked.step_s), 0, self.replay.frames - 1))
-
     def series(self, channel: str, element: str) -> Series:
         """One meter beside the twin.
 

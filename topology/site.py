@@ -14,7 +14,6 @@ import networkx as nx
 
 from topology.errors import SiteError, nearest
 from topology.kinds import (
-    DRAWING,
     HOLDING,
     KIND_NAMES,
     AirUnit,
@@ -147,11 +146,6 @@ class Site:
     def free_positions(self) -> tuple[str, ...]:
         """Positions that no rack holds or has reserved, in file order."""
         return tuple(p for p in self.positions if p not in self.occupied)
-
-    @property
-    def drawing_racks(self) -> tuple[str, ...]:
-        """Racks that draw power in their present state, in file order."""
-        return tuple(r.id for r in self.racks.values() if r.state in DRAWING)
 
     @cached_property
     def graph(self) -> nx.DiGraph[str]:
