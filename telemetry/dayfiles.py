@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.fs
 import pyarrow.parquet as pq
-from deltalake import ColumnProperties, DeltaTable, WriterProperties
+from deltalake import DeltaTable
 from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction
 
@@ -37,14 +37,15 @@ THREADS = 2
 SKIP_BY = ("time", "element", "quantity")
 """Columns with statistics, by which a read passes over files and row groups; statistics are most of the work of writing."""
 
-_ONE_FILE = 100 << 20
-"""Size that Delta's sorting aims at for a file."""
+_SMALL = 100 << 20
+"""Size up to which files of a day are worth joining (our choice)."""
 _OURS = re.compile(r"[0-9a-f]{16}-[0-9a-f]+-\d+\.parquet")
 
 _DAY = FACTS.get_field_index("day")
-_INSIDE = pa.schema(
+INSIDE = pa.schema(
     [pa.field(f.name, pa.dictionary(pa.int32(), pa.string())) if f.name in CATEGORIES else f for f in FACTS if f.name != "day"]
 )
+"""Columns of a data file; its day is in its folder's name."""
 
 
 class DayFiles:
@@ -60,9 +61,9 @@ class DayFiles:
         self._fs, self._local, self._mark = filesystem_of(where, options), "://" not in where, mark
         self._parts: dict[int, list[pa.RecordBatch]] = {}
         self._rows: dict[int, int] = {}
-        self._open: dict[int, _File] = {}
+        self._open: dict[int, DayFile] = {}
         self._made: list[str] = []
-        self._files: list[_File] = []
+        self._files: list[DayFile] = []
         self._done: list[Future[AddAction]] = []
         self._pool = ThreadPoolExecutor(THREADS, "write")
         self._writing: dict[int, Future[None]] = {}
@@ -126,7 +127,7 @@ class DayFiles:
         if day in self._writing:
             self._writing.pop(day).result()
 
-    def _file(self, day: int) -> _File:
+    def _file(self, day: int) -> DayFile:
         """The open file of a day, a new one where there is none; the one that was not written to for the longest makes room."""
         file = self._open.pop(day, None)
         if file is None:
@@ -136,13 +137,11 @@ class DayFiles:
         self._open[day] = file
         return file
 
-    def _new(self, day: int) -> _File:
+    def _new(self, day: int) -> DayFile:
         folder = f"day={np.datetime64(day, 'D')}"
         path = f"{folder}/{self._mark}-{len(self._made)}.parquet"
-        if self._local:
-            self._fs.create_dir(folder)
         self._made.append(path)
-        self._files.append(_File(self._fs.open_output_stream(path), path, str(np.datetime64(day, "D"))))
+        self._files.append(opened(self._fs, path, str(np.datetime64(day, "D")), self._local))
         return self._files[-1]
 
     def _finish(self, day: int) -> None:
@@ -150,21 +149,21 @@ class DayFiles:
         self._done.append(self._pool.submit(self._open.pop(day).finish))
 
 
-class _File:
+class DayFile:
     """A data file that is being written."""
 
     def __init__(self, sink: Any, path: str, day: str) -> None:
         self.sink, self.path, self.day = sink, path, day
-        texts = [f.name for f in _INSIDE if f.name in CATEGORIES]
+        texts = [f.name for f in INSIDE if f.name in CATEGORIES]
         self.found: list[pq.FileMetaData] = []
         self.writer = pq.ParquetWriter(
-            sink, _INSIDE, compression="zstd", compression_level=1, use_dictionary=texts, write_statistics=list(SKIP_BY),
+            sink, INSIDE, compression="zstd", compression_level=1, use_dictionary=texts, write_statistics=list(SKIP_BY),
             store_schema=False, metadata_collector=self.found,
         )  # fmt: skip
 
     def write(self, rows: list[pa.RecordBatch]) -> None:
         """Add a row group, with one dictionary a column: a column chunk whose dictionary changes is written plain from there on."""
-        self.writer.write_table(pa.Table.from_batches(rows, _INSIDE).unify_dictionaries(), row_group_size=GROUP)
+        self.writer.write_table(pa.Table.from_batches(rows, INSIDE).unify_dictionaries(), row_group_size=GROUP)
 
     def finish(self) -> AddAction:
         """Write its footer, and say what it holds as Delta's log does."""
@@ -180,14 +179,6 @@ class _File:
             self.sink.close()
 
 
-def sorted_writer() -> WriterProperties:
-    """How Delta's own writer writes readings when it joins and sorts them: the same way."""
-    silent = ColumnProperties(statistics_enabled="NONE")
-    columns = {f.name: silent for f in _INSIDE if f.name not in SKIP_BY}
-    columns["value"] = ColumnProperties(statistics_enabled="NONE", dictionary_enabled=False)
-    return WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=GROUP, column_properties=columns)
-
-
 def unsorted_days(table: DeltaTable) -> list[dt.date]:
     """Days of a table with files that came since it was sorted, or with several small ones."""
     adds = pa.table(table.get_add_actions(flatten=True))
@@ -199,7 +190,7 @@ def unsorted_days(table: DeltaTable) -> list[dt.date]:
         size.setdefault(day, []).append(n)
         if _OURS.fullmatch(path.rpartition("/")[2]):
             found.add(day)
-    return sorted(found | {d for d, each in size.items() if len(each) > 1 and sum(each) < _ONE_FILE})
+    return sorted(found | {d for d, each in size.items() if len(each) > 1 and sum(each) < _SMALL})
 
 
 def _statistics(found: pq.FileMetaData) -> dict[str, Any]:
@@ -213,6 +204,20 @@ def _statistics(found: pq.FileMetaData) -> dict[str, Any]:
             low[name], high[name] = min(s.min for s in each), max(s.max for s in each)
     least, most = ({k: _said(v) for k, v in side.items()} for side in (low, high))
     return {"numRecords": found.num_rows, "minValues": least, "maxValues": most, "nullCount": dict.fromkeys(low, 0)}
+
+
+def opened(fs: pa.fs.FileSystem, path: str, day: str, local: bool) -> DayFile:
+    """A new data file.
+
+    Args:
+        fs: the table's folder.
+        path: path of the file in it.
+        day: UTC date of all its readings.
+        local: whether folders have to be made.
+    """
+    if local:
+        fs.create_dir(path.rpartition("/")[0])
+    return DayFile(fs.open_output_stream(path), path, day)
 
 
 def _said(value: Any) -> Any:

@@ -32,11 +32,12 @@ import pyarrow.fs
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from telemetry.dayfiles import filesystem_of, sorted_writer, unsorted_days
+from telemetry.dayfiles import filesystem_of, unsorted_days
 from telemetry.readings import FACTS_CODED
 from telemetry.remote import unusable
 from telemetry.rowgroups import Wanted, row_groups, span_us
 from telemetry.schema import FACTS, QUARANTINE
+from telemetry.sorting import sort_day
 from topology.errors import StoreError, TelemetryError
 
 TABLES = ("readings", "quarantine")
@@ -191,16 +192,19 @@ class Store:
         return rows.filter(pa.array(self.counts(table, rows), pa.bool_()))
 
     def compact(self) -> None:
-        """Join small files, sort them by quantity, element and time, and clear refused rows of attempts that were cut off.
+        """Join the files of a day, sort them by quantity and time, and clear refused rows of attempts that were cut off.
 
-        Only days that something came to since the last time are written anew. Safe beside a running ingest: files that others add
-        meanwhile are left for the next time.
+        Only days that something came to since the last time are written anew, each in a commit of its own. Safe beside a running
+        ingest: files that others add meanwhile are left for the next time, and so is a day that others take files away from.
+
+        Raises:
+            StoreError: a file cannot be read, or the store cannot be written; no reading is lost.
         """
-        table = self.table("readings")
-        days = unsorted_days(table)
-        if days:
-            only = [("day", "in", [d.isoformat() for d in days])]
-            table.optimize.z_order(["quantity", "element", "time"], partition_filters=only, writer_properties=sorted_writer())
+        try:
+            for day in unsorted_days(self.table("readings")):
+                sort_day(self.table("readings"), self.url("readings"), self.options, day)
+        except (DeltaError, OSError, pa.ArrowException) as fault:
+            raise unusable(self.where, "written", fault) from fault
         quarantine = self.table("quarantine")
         quarantine.optimize.compact()
         rows = self._dataset("quarantine", ()).to_table(columns=["digest", "attempt", "seen_at"])

@@ -52,7 +52,7 @@ def check(store: _Where, deep: _Deep = False, as_json: Json = False) -> None:
 
 @app.command()
 def compact(store: _Where, as_json: Json = False) -> None:
-    """Join small files and sort readings by quantity, element and time, for quicker windows. Safe beside a running ingest.
+    """Join the files of each day and sort readings by quantity and time, for quicker windows. Safe beside a running ingest.
 
     Example: `racktwin store compact mystore`.
     """
