@@ -8,17 +8,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from dashboards.commands.options import Calibration, Engine, Json, SiteArgument, duration_s, open_session, time_of
+from dashboards.commands.options import Calibration, End, Engine, Json, NeededStore, SiteArgument, Start, duration_s, open_session, time_of
 from dashboards.commands.output import emit, note, note_findings, steps, table
 
-_Store = Annotated[str, typer.Option("--store", metavar="DIR", help="Telemetry store that `racktwin ingest` made.", show_default=False)]
-_Start = Annotated[
-    str | None,
-    typer.Option("--start", metavar="TIME", help="First time, with a zone; the store's first where not given.", show_default=False),
-]
-_End = Annotated[
-    str | None, typer.Option("--end", metavar="TIME", help="Last time, excluded; the store's last where not given.", show_default=False)
-]
 _Step = Annotated[str, typer.Option("--step", metavar="T", help="Step that telemetry is averaged over: 5min, 15min, 1h.")]
 _Family = Annotated[
     list[str] | None,
@@ -37,7 +29,7 @@ SHOWN = 30
 
 
 def calibrate(
-    site: SiteArgument, store: _Store, start: _Start = None, end: _End = None, step: _Step = "15min", family: _Family = None,
+    site: SiteArgument, store: NeededStore, start: Start = None, end: End = None, step: _Step = "15min", family: _Family = None,
     out: _Out = None, everything: _All = False, calibration: Calibration = None, engine: Engine = "serial", as_json: Json = False,
 ) -> None:  # fmt: skip
     """Learn a site's own constants from its telemetry: power curves, losses, exchangers, plates, pumps, errors of sensors.

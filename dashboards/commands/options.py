@@ -18,6 +18,17 @@ SiteArgument = Annotated[Path, typer.Argument(metavar="SITE", help="Site folder.
 Store = Annotated[
     str | None, typer.Option("--store", metavar="DIR", help="Telemetry store that `racktwin ingest` made.", show_default=False)
 ]
+NeededStore = Annotated[
+    str, typer.Option("--store", metavar="DIR", help="Telemetry store that `racktwin ingest` made.", show_default=False)
+]
+Start = Annotated[
+    str | None,
+    typer.Option("--start", metavar="TIME", help="First time, with a zone; the store's first where not given.", show_default=False),
+]
+End = Annotated[
+    str | None, typer.Option("--end", metavar="TIME", help="Last time, excluded; the store's last where not given.", show_default=False)
+]
+Step = Annotated[str, typer.Option("--step", metavar="T", help="Length of a step: 60, 60s, 15min, 1h.")]
 Calibration = Annotated[
     Path | None,
     typer.Option("--calibration", metavar="FILE", help="Constants of this site that `racktwin calibrate` wrote.", show_default=False),

@@ -8,18 +8,21 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from dashboards.commands.options import Calibration, Engine, Json, SiteArgument, duration_s, open_session, time_of
+from dashboards.commands.options import (
+    Calibration,
+    End,
+    Engine,
+    Json,
+    NeededStore,
+    SiteArgument,
+    Start,
+    Step,
+    duration_s,
+    open_session,
+    time_of,
+)
 from dashboards.commands.output import emit, steps, table
 
-_Store = Annotated[str, typer.Option("--store", metavar="DIR", help="Telemetry store that `racktwin ingest` made.", show_default=False)]
-_Start = Annotated[
-    str | None,
-    typer.Option("--start", metavar="TIME", help="First time, with a zone; the store's first where not given.", show_default=False),
-]
-_End = Annotated[
-    str | None, typer.Option("--end", metavar="TIME", help="Last time, excluded; the store's last where not given.", show_default=False)
-]
-_Step = Annotated[str, typer.Option("--step", metavar="T", help="Length of a step: 60, 60s, 15min, 1h.")]
 _Csv = Annotated[
     Path | None,
     typer.Option("--csv", metavar="FILE", help="Write doubtful stretches, and all sensors beside, to .csv, .parquet or .xlsx.",
@@ -36,7 +39,7 @@ SENSORS, EACH = 12, 6
 
 
 def quality(
-    site: SiteArgument, store: _Store, start: _Start = None, end: _End = None, step: _Step = "60s", csv: _Csv = None,
+    site: SiteArgument, store: NeededStore, start: Start = None, end: End = None, step: Step = "60s", csv: _Csv = None,
     readings: _Readings = None, calibration: Calibration = None, engine: Engine = "serial", as_json: Json = False,
 ) -> None:  # fmt: skip
     """Say which sensors can be trusted: per sensor a score, the reason and since when.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dashboards.commands.options import Calibration, Engine, Json, duration_s, open_session, time_of
+from dashboards.commands.options import Calibration, End, Engine, Json, Start, Step, Store, duration_s, open_session, time_of
 from dashboards.commands.output import emit, note, note_doubts, steps
 from topology.errors import UsageError
 
@@ -23,17 +23,6 @@ if TYPE_CHECKING:
     from twin.residuals import Summary
 
 _Site = Annotated[Path | None, typer.Argument(metavar="SITE", help="Site folder.", show_default=False)]
-_Store = Annotated[
-    str | None, typer.Option("--store", metavar="DIR", help="Telemetry store that `racktwin ingest` made.", show_default=False)
-]
-_Start = Annotated[
-    str | None,
-    typer.Option("--start", metavar="TIME", help="First time, with a zone; the store's first where not given.", show_default=False),
-]
-_End = Annotated[
-    str | None, typer.Option("--end", metavar="TIME", help="Last time, excluded; the store's last where not given.", show_default=False)
-]
-_Step = Annotated[str, typer.Option("--step", metavar="T", help="Length of a step: 60, 60s, 15min, 1h.")]
 _Seek = Annotated[str | None, typer.Option("--seek", metavar="TIME", help="Begin at the step that holds this time.", show_default=False)]
 _Speed = Annotated[
     str | None,
@@ -57,7 +46,7 @@ STOPPED = 130
 
 
 def replay(
-    site: _Site = None, store: _Store = None, start: _Start = None, end: _End = None, step: _Step = "60s", seek: _Seek = None,
+    site: _Site = None, store: Store = None, start: Start = None, end: End = None, step: Step = "60s", seek: _Seek = None,
     speed: _Speed = None, count: _Steps = None, residuals: _Residuals = False, export: _Export = None, check: _Check = None,
     calibration: Calibration = None, engine: Engine = "serial",
     as_json: Json = False,
