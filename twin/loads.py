@@ -6,7 +6,7 @@ and each stage's own share.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -238,7 +238,7 @@ def _sku_from_power(sku: Sku, rack_w: Floats) -> Floats:
     knots_in = np.array([0.0, _sku_row(sku, list(idle))[0], _sku_row(sku, list(full))[0]])
     it = _it_from_input(sku, rack_w, idle, full, converted, knots_in)
     share = _spread(it, idle, full, knots_it)
-    liquid = np.tensordot(share, np.array([p.liquid_frac for p in sku.parts]), axes=(0, 0))
+    liquid = _weighed(share, [p.liquid_frac for p in sku.parts])
     level = share[converted].sum(axis=0)
     beside = share[~converted].sum(axis=0)
     floor = rack_w - beside
@@ -251,7 +251,15 @@ def _sku_from_power(sku: Sku, rack_w: Floats) -> Floats:
     chips = np.array([p.chip == sku.chip for p in sku.parts])
     count = sum(p.count for p in sku.parts if p.chip == sku.chip)
     chip = share[chips].sum(axis=0) / max(count, 1)
-    return np.stack([rack_w, it, chip, liquid, np.tensordot(share, _ahead(sku), axes=(0, 0))])
+    return np.stack([rack_w, it, chip, liquid, _weighed(share, _ahead(sku).tolist())])
+
+
+def _weighed(share: Floats, weight: Sequence[float]) -> Floats:
+    """(S, r) weighted sum over parts (part, S, r), part by part: a matrix product would sum rows at its rim in another order."""
+    total = np.zeros(share.shape[1:])
+    for part, w in zip(share, weight, strict=True):
+        total += part * w
+    return total
 
 
 def _spread(it: Floats, idle: Floats, full: Floats, knots: Floats) -> Floats:

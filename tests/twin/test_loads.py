@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.twin.sites import catalog, small_site
 from topology.errors import UsageError
+from topology.generate import generate
 from topology.kinds import Rack
 from topology.models import Sku
 from topology.plant import Plant, plant
@@ -139,3 +140,13 @@ def test_impossible_power_names_the_rack(bad: float) -> None:
 def test_wrong_width_is_refused() -> None:
     with pytest.raises(UsageError, match="scenarios, 3"):
         from_power(plant(small_site(racks=3)), np.ones((2, 4)))
+
+
+def test_a_scenario_has_the_same_bits_alone_and_among_others() -> None:
+    p = plant(generate("reference"))
+    power = np.random.default_rng(0).uniform(0.3, 1.0, (97, p.racks.n)) * p.racks.budget_w
+    whole = from_power(p, power)
+    for s in (0, 1, 48, 96):
+        one = from_power(p, power[s : s + 1])
+        for name in ("it_w", "chip_w", "liquid_w"):
+            assert np.array_equal(getattr(one, name)[0], getattr(whole, name)[s]), name
