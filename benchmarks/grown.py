@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 
 import numpy as np
 
+from benchmarks.memory import peak_gb
 from topology.generate import generate
 from topology.plant import plant
 from twin.loads import from_utilisation
@@ -29,8 +29,7 @@ def main(racks: int) -> None:
     began = time.perf_counter()
     state = solve_steady(where, load, weather)
     solve_s = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    print(json.dumps({"racks": where.racks.n, "plant_s": plant_s, "solve_s": solve_s, "peak_gb": peak / 1e9,
+    print(json.dumps({"racks": where.racks.n, "plant_s": plant_s, "solve_s": solve_s, "peak_gb": peak_gb(),
                       "residual_frac": float(state.ledger.residual_frac.max())}))  # fmt: skip
 
 

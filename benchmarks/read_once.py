@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 
 import numpy as np
 import pyarrow as pa
 
+from benchmarks.memory import peak_gb
 from telemetry.frames import frames
 from telemetry.store import Store
 
@@ -23,10 +23,9 @@ def main(where: str) -> None:
     began = time.perf_counter()
     read = frames(store, elements, "power_w", None, None, 60.0)
     taken = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     print(
         json.dumps(
-            {"seconds": taken, "peak_gb": peak / 1e9, "cells": int(np.isfinite(read.values).sum()), "sum": float(np.nansum(read.values))}
+            {"seconds": taken, "peak_gb": peak_gb(), "cells": int(np.isfinite(read.values).sum()), "sum": float(np.nansum(read.values))}
         )
     )
 
