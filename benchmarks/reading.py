@@ -49,7 +49,9 @@ def reading() -> Iterator[Row]:
                 yield row(what, taken / READINGS * 1e6, 1.0, "goal of 1 M/s", "s/M")
                 yield from _frames(store, racks)
                 yield from _replayed(store)
-        yield from _window(store, racks)
+        yield from _window(store, racks, "as ingested")
+        store.compact()
+        yield from _window(store, racks, "compacted")
 
 
 def _frames(store: Store, racks: list[str]) -> Iterator[Row]:
@@ -98,7 +100,8 @@ def _replayed(store: Store) -> Iterator[Row]:
         )
 
 
-def _window(store: Store, racks: list[str]) -> Iterator[Row]:
+def _window(store: Store, racks: list[str], how: str) -> Iterator[Row]:
+    """One hour of few sensors: the log, the plan and the reading."""
     few, hour = racks[:: RACKS // SENSORS], DAY / 24
 
     def look(n: int) -> float:
@@ -106,7 +109,9 @@ def _window(store: Store, racks: list[str]) -> Iterator[Row]:
         return seconds(lambda: frames(store, few, "power_w", start, start + hour, 60.0))
 
     times = [look(7 * n) for n in range(21)]
-    yield row(f"one hour of {SENSORS} sensors out of {store.rows():,} readings (all cores)", 1e3 * median(times), 100.0, "goal", "ms")
+    yield row(
+        f"one hour of {SENSORS} sensors out of {store.rows():,} readings, {how} (all cores)", 1e3 * median(times), 100.0, "goal", "ms"
+    )
 
 
 def _alone(store: Store, racks: list[str]) -> dict[str, Any]:
