@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from topology.plant import plant
 from twin.headroom.cases import sweep
 from twin.loads import from_nameplate, from_utilisation
 from twin.solvers.chain import chain_sweep
+from twin.solvers.jit import kernel, lent
 from twin.solvers.pumping import push, solve_cases
 from twin.solvers.scatter import _sum_by
 from twin.solvers.steady import solve_steady
@@ -35,3 +37,31 @@ def test_solves_and_sweeps_of_any_size_share_one_compiled_kernel() -> None:
 def test_what_only_kernels_call_refuses_python() -> None:
     with pytest.raises(TypeError, match="only kernels call push"):
         push(1.0, 1.0, 0, None, None)  # type: ignore[arg-type]
+
+
+class Inner(NamedTuple):
+    values: Any
+
+
+class Outer(NamedTuple):
+    first: Any
+    inner: Inner
+    share: float
+
+
+@kernel
+def _doubled(out: Outer) -> float:
+    own = lent(out)
+    total = 0.0
+    for k in range(own.first.size):
+        own.inner.values[k] = 2.0 * own.first[k] * own.share
+        total += own.inner.values[1:][k - 1] if k else own.inner.values[0]
+    return total
+
+
+def test_lent_arrays_are_the_same_arrays_and_nobody_keeps_them() -> None:
+    first, values = np.arange(5.0), np.zeros(5)
+    before = sys.getrefcount(first), sys.getrefcount(values)
+    told = [_doubled(Outer(first, Inner(values), 0.5)) for _ in range(3)]
+    after = sys.getrefcount(first), sys.getrefcount(values)
+    assert told == [10.0] * 3 and values.tolist() == first.tolist() and after == before

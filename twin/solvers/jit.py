@@ -15,11 +15,14 @@ from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
+from numba.core import types
+from numba.core.extending import intrinsic
 from numba.core.registry import CPUDispatcher
 from numpy.typing import NDArray
 
 F = TypeVar("F", bound=Callable[..., Any])
 V = TypeVar("V", bound=np.generic)
+L = TypeVar("L")
 
 
 def cache_folder(sources: Path) -> Path:
@@ -66,6 +69,36 @@ def inner(function: F) -> F:
 def inlined(function: F) -> F:
     """Compile a small law that is put into the loops of its callers, so that a loop over cases side by side stays one of vectors."""
     return cast(F, numba.njit(cache=True, **_options(forceinline=True))(function))
+
+
+def _unowned(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+    """A value in compiled code, its arrays (also those inside of tuples) without the owner whose references are counted."""
+    if isinstance(kind, types.Array):
+        array = context.make_array(kind)(context, builder, value=value)
+        array.meminfo, array.parent = array.meminfo.type(None), array.parent.type(None)
+        return array._getvalue()
+    if isinstance(kind, types.BaseTuple):
+        kinds: list[Any] = [*kind]  # type: ignore[misc]
+        for k, each in enumerate(kinds):
+            value = builder.insert_value(value, _unowned(context, builder, each, builder.extract_value(value, k)), k)
+    return value
+
+
+def _lent(context: Any, values: Any) -> Any:
+    """How :data:`lent` is compiled."""
+
+    def made(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _unowned(context, builder, signature.return_type, args[0])
+
+    return values(values), made
+
+
+lent = cast(Callable[[L], L], (lambda values: values) if numba.config.DISABLE_JIT else intrinsic(_lent))  # type: ignore[attr-defined]
+"""Arrays, or tuples of arrays, that a kernel only borrows, so that nobody counts who uses them; for use inside of kernels.
+
+Else every function that takes a tuple of arrays adds one to the count of each of them and takes it off again, locked against other
+threads: most of the time of a kernel of many small functions. Only for what the caller holds until the kernel ends, never for what a
+kernel gives back."""
 
 
 def plain(values: NDArray[V]) -> NDArray[V]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from topology.axes import Bools, Floats, Ints
 from twin.solvers.bank import Exchangers, reach_w_k, solve_bank, valve_share
-from twin.solvers.jit import inner, kernel
+from twin.solvers.jit import inner, kernel, lent
 from twin.solvers.plantside import Side, SideOn, SideOut, Weather, no_heat, solve_loop
 
 
@@ -294,6 +294,7 @@ def fixed_point(
     first: int, last: int,
 ) -> None:  # fmt: skip
     """Repeat the passes of each scenario from ``first`` on, ``last`` left out, until no unknown of it moves."""
+    lay, cx, ax, side, inp, out, outside = lent(lay), lent(cx), lent(ax), lent(side), lent(inp), lent(out), lent(outside)
     for s in range(first, last):
         t_fws = lay.loop_set_c.copy()
         t_hall = lay.hall_set_c.copy()
